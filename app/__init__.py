@@ -1,0 +1,1 @@
+"""Quietwatch: who has gone silent on public social accounts, for how long, and how we know."""

@@ -1,0 +1,1 @@
+"""Pure rules of the field. Standard library only: no clock, no SQL, no HTTP, no logging, no asyncio."""
