@@ -127,6 +127,12 @@ Index(
     account_state.c.next_poll_at,
     postgresql_where=account_state.c.next_poll_at.is_not(None),
 )
+Index(  # who else of a host is due soon: fills batch counters
+    "ix_account_state_host_id_next_poll_at",
+    account_state.c.host_id,
+    account_state.c.next_poll_at,
+    postgresql_where=account_state.c.next_poll_at.is_not(None),
+)
 
 source_memory = Table(  # what the next look needs to know; written only when it changes
     "source_memory",
