@@ -51,7 +51,5 @@ class Schedule:
 
     def at(self, moment: datetime, account: str | None) -> Fault | None:
         """The fault in force, the host's before the account's; None when all is well."""
-        for window in [*self._everywhere, *self._single.get(account or "", ())]:
-            if window.during.start <= moment < window.during.end:
-                return window.fault
-        return None
+        windows = (*self._everywhere, *self._single.get(account or "", ()))
+        return next((w.fault for w in windows if w.during.start <= moment < w.during.end), None)

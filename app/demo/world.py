@@ -57,6 +57,8 @@ class Persona:
     _by_claim: list[Event] = field(default_factory=list, repr=False)
     _claims: list[datetime] = field(default_factory=list, repr=False)
     _by_id: dict[str, Event] = field(default_factory=dict, repr=False)
+    _appearances: list[datetime] = field(default_factory=list, repr=False)
+    _deletions: list[datetime] = field(default_factory=list, repr=False)
 
     def __post_init__(self) -> None:
         self.refresh()
@@ -66,6 +68,8 @@ class Persona:
         self._by_claim = sorted(self.events, key=lambda e: (e.claimed_at, e.native_id))
         self._claims = [e.claimed_at for e in self._by_claim]
         self._by_id = {e.native_id: e for e in self._by_claim}
+        self._appearances = sorted(e.appears_at for e in self.events)
+        self._deletions = sorted(e.deleted_at for e in self.events if e.deleted_at is not None)
 
     def handle(self, at: datetime) -> str:
         """The name the account goes by at this moment."""
@@ -89,7 +93,7 @@ class Persona:
 
     def count(self, at: datetime) -> int:
         """How many events the origin would count: those shown."""
-        return sum(1 for e in self._by_claim if e.shown(at))
+        return bisect.bisect_right(self._appearances, at) - bisect.bisect_right(self._deletions, at)
 
     def find(self, native_id: str) -> Event | None:
         """The event with this id."""
