@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, INTERVAL, JSONB, TIMESTAMP
@@ -83,7 +84,7 @@ accounts = Table(
     CheckConstraint("status IN ('watched', 'paused', 'stopped')", name="status"),
 )
 Index("ix_accounts_tags", accounts.c.tags, postgresql_using="gin")
-Index("ix_accounts_platform_handle", accounts.c.platform, accounts.c.handle)
+Index("ix_accounts_profile_url", accounts.c.profile_url)
 
 handles = Table(  # every handle an account was known by: a rename keeps old links working
     "handles",
@@ -92,7 +93,7 @@ handles = Table(  # every handle an account was known by: a rename keeps old lin
     Column("handle", Text, primary_key=True),
     Column("seen_from", Instant, nullable=False),
 )
-Index("ix_handles_handle", handles.c.handle)
+Index("ix_handles_lower", func.lower(handles.c.handle))
 
 account_state = Table(  # one narrow row an account; the only row that every look rewrites
     "account_state",
