@@ -1,0 +1,30 @@
+"""Reads that answer a request: straight to asyncpg, whose records are decoded in C.
+
+May assume a connection of ``storage.engine``. Promises: SQLAlchemy's per-row work is left out (it doubles the cost of
+a thousand rows); errors leave as SQLAlchemy's DBAPIError, as from any other statement, and a lost connection is given
+up. Statements are prepared once per connection: the SQL must be a constant, values go into ``$1``, ``$2`` ...
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.storage.engine import LOST
+
+
+async def fetch(conn: AsyncConnection, sql: str, *values: object) -> list[asyncpg.Record]:
+    """The rows of one statement. Raises sqlalchemy.exc.DBAPIError."""
+    raw = await conn.get_raw_connection()
+    driver: asyncpg.Connection[Any] | None = raw.driver_connection
+    assert driver is not None  # noqa: S101 - a checked-out connection has one
+    try:
+        return await driver.fetch(sql, *values)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        lost = isinstance(error, OSError) or driver.is_closed() or getattr(error, "sqlstate", None) in LOST
+        if lost:
+            await conn.invalidate(error)
+        raise DBAPIError(sql, None, error, connection_invalidated=lost) from error
