@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Integer, Select, any_, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import Identity
@@ -101,6 +101,11 @@ def _account(row: Sequence[Any]) -> Account:
     return Account(*values)
 
 
+def _is_one_of(account_ids: Sequence[int]) -> ColumnElement[bool]:
+    """One bound array, however many ids: the statement stays the same and is prepared once."""
+    return accounts.c.id == any_(literal(list(account_ids), ARRAY(Integer)))
+
+
 async def get(conn: AsyncConnection, account_id: int) -> Account | None:
     """The account with this internal id."""
     row = (await conn.execute(_selected().where(accounts.c.id == account_id))).first()
@@ -109,7 +114,7 @@ async def get(conn: AsyncConnection, account_id: int) -> Account | None:
 
 async def get_many(conn: AsyncConnection, account_ids: Sequence[int]) -> dict[int, Account]:
     """Accounts by internal id; unknown ids are left out."""
-    rows = await conn.execute(_selected().where(accounts.c.id == any_(literal(list(account_ids), ARRAY(Integer)))))
+    rows = await conn.execute(_selected().where(_is_one_of(account_ids)))
     return {row[0]: _account(row) for row in rows}
 
 
@@ -246,9 +251,7 @@ def _check(role: str, valid_from: datetime | None, valid_to: datetime | None) ->
 
 async def poll_now(conn: AsyncConnection, account_ids: Sequence[int], now: datetime) -> int:
     """Make watched accounts due now. How many."""
-    watched = select(accounts.c.id).where(
-        accounts.c.id == any_(literal(list(account_ids), ARRAY(Integer))), accounts.c.status == "watched"
-    )
+    watched = select(accounts.c.id).where(_is_one_of(account_ids), accounts.c.status == "watched")
     done = await conn.execute(
         update(account_state).where(account_state.c.account_id.in_(watched)).values(next_poll_at=now)
     )
