@@ -1,0 +1,1 @@
+"""Schema migrations, newest last by the date in the file name. Each runs in one transaction."""
