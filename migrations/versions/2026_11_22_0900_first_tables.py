@@ -86,6 +86,12 @@ def upgrade() -> None:
         sa.Column("deleted_seen_at", INSTANT),
     )
     op.create_index("ix_posts_account_id_posted_at", "posts", ["account_id", "posted_at"])
+    op.create_index(
+        "ix_posts_account_id_posted_after",
+        "posts",
+        ["account_id", "posted_after"],
+        postgresql_where=sa.text("posted_after IS NOT NULL"),
+    )
     op.create_table(
         "subjects",
         sa.Column("id", sa.Integer(), sa.Identity(), nullable=False),
