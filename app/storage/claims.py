@@ -1,0 +1,324 @@
+"""Who is looked at next: due rows are leased to one worker at a time.
+
+May assume: one transaction of the caller around each call; ``now`` is aware UTC. Promises: a row is leased to one
+holder at a time (``FOR UPDATE SKIP LOCKED``); each lease has a new token, and only its holder may write the look down
+(``storage.looks`` compares the token), so that a worker that slept through its lease changes nothing. A lease is a due
+time: ``next_poll_at`` of a leased row is the lease's end, so a dead worker's rows come up again by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, text
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.models import Kind, Stretch
+from app.storage.tables import Instant
+
+#: So many of the newest coverage rows of an account come with its claim; only these can grow.
+HEADS = 8
+#: A host whose next free slot is farther away than this counts as blocked until then.
+HORIZON = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """One stored stretch of coverage that may grow."""
+
+    row_id: int
+    stretch: Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the next look needs to know about the last ones (``source_memory``)."""
+
+    platform: Mapping[str, object] = field(default_factory=dict)
+    validator_url: str | None = None
+    etag: bytes | None = None
+    last_modified: bytes | None = None
+    validated_page: bool = False
+    least_interval: timedelta | None = None
+    redirect_to: str | None = None
+    redirect_seen: int = 0
+    redirect_at: datetime | None = None
+    page_ids: tuple[str, ...] = ()
+    page_times: tuple[datetime, ...] = ()
+    missing_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One account leased for a look, with everything the look needs."""
+
+    account_id: int
+    host_id: int
+    token: int
+    host: str
+    platform: str
+    native_id: str
+    handle: str
+    due_at: datetime
+    """When it should have been looked at."""
+    created_at: datetime | None = None
+    added_at: datetime | None = None
+    polled_at: datetime | None = None
+    good_at: datetime | None = None
+    paged_at: datetime | None = None
+    proven_page: bool = False
+    outcome: str | None = None
+    outcome_since: datetime | None = None
+    failures: int = 0
+    counter: int | None = None
+    last_post_at: datetime | None = None
+    last_post_id: str | None = None
+    posts_per_day: int | None = None
+    memory: Memory = field(default_factory=Memory)
+    heads: tuple[Head, ...] = ()
+
+
+# Rows beyond the share of their host, and rows of a host that nobody may ask now, are put off instead of skipped:
+# otherwise one big host at the head of the queue would hide everybody behind it from every scan.
+_CLAIM = text("""
+WITH due AS (
+    SELECT account_id, host_id, next_poll_at
+    FROM account_state
+    WHERE next_poll_at <= :now AND (lease_until IS NULL OR lease_until <= :now)
+    ORDER BY next_poll_at
+    LIMIT :scan
+    FOR UPDATE SKIP LOCKED
+), placed AS (
+    SELECT due.account_id, due.host_id, due.next_poll_at,
+           greatest(hosts.blocked_until, hosts.next_free_at - :horizon) AS closed_until,
+           row_number() OVER (PARTITION BY due.host_id ORDER BY due.next_poll_at, due.account_id) AS place
+    FROM due JOIN hosts ON hosts.id = due.host_id
+), taken AS (
+    SELECT account_id, next_poll_at FROM placed
+    WHERE coalesce(closed_until <= :now, true) AND place <= :per_host
+    ORDER BY next_poll_at, account_id LIMIT :limit
+), put_off AS (
+    UPDATE account_state AS state
+    SET next_poll_at = greatest(placed.closed_until, CAST(:now AS timestamptz) + interval '1 second')
+                       + placed.place * interval '10 milliseconds'
+    FROM placed
+    WHERE state.account_id = placed.account_id
+      AND (coalesce(placed.closed_until > :now, false) OR placed.place > :per_host)
+)
+UPDATE account_state AS state
+SET lease_until = :until, next_poll_at = :until, lease_token = state.lease_token + 1
+FROM taken
+WHERE state.account_id = taken.account_id
+RETURNING state.account_id, state.host_id, state.lease_token, taken.next_poll_at
+""").bindparams(
+    bindparam("now", type_=Instant), bindparam("until", type_=Instant), bindparam("horizon", type_=INTERVAL)
+)
+
+# Filling a batch costs nothing: whoever of the same host would be asked within a quarter of its interval comes along.
+_COMPANIONS = text("""
+WITH wanted AS (
+    SELECT host_id, places
+    FROM unnest(CAST(:host_ids AS integer[]), CAST(:places AS integer[])) AS w(host_id, places)
+), soon AS (
+    SELECT near.account_id, near.next_poll_at
+    FROM wanted, LATERAL (
+        SELECT account_id, next_poll_at
+        FROM account_state
+        WHERE host_id = wanted.host_id AND next_poll_at > :now AND next_poll_at <= :now + :ahead
+          AND next_poll_at - :now <= (next_poll_at - polled_at) / 4
+          AND (lease_until IS NULL OR lease_until <= :now) AND failures = 0
+        ORDER BY next_poll_at
+        LIMIT wanted.places
+        FOR UPDATE SKIP LOCKED
+    ) AS near
+)
+UPDATE account_state AS state
+SET lease_until = :until, next_poll_at = :until, lease_token = state.lease_token + 1
+FROM soon
+WHERE state.account_id = soon.account_id
+RETURNING state.account_id, state.host_id, state.lease_token, soon.next_poll_at
+""").bindparams(bindparam("now", type_=Instant), bindparam("until", type_=Instant), bindparam("ahead", type_=INTERVAL))
+
+_LOAD = text("""
+SELECT state.account_id, state.host_id, state.lease_token AS token, hosts.name AS host, accounts.platform,
+       accounts.native_id, accounts.handle, accounts.created_at, accounts.added_at,
+       state.polled_at, state.good_at, state.paged_at, state.proven_page, state.outcome, state.outcome_since,
+       state.failures, state.counter, state.last_post_at, state.last_post_id, state.posts_per_day,
+       memory.memory, memory.validator_url, memory.etag, memory.last_modified, memory.validated_page,
+       memory.least_interval, memory.redirect_to, memory.redirect_seen, memory.redirect_at,
+       memory.page_ids, memory.page_times, memory.missing_ids
+FROM account_state AS state
+JOIN accounts ON accounts.id = state.account_id
+JOIN hosts ON hosts.id = state.host_id
+LEFT JOIN source_memory AS memory ON memory.account_id = state.account_id
+WHERE state.account_id = ANY(CAST(:ids AS integer[]))
+""")
+
+_HEADS = text("""
+SELECT newest.* FROM unnest(CAST(:ids AS integer[])) AS wanted(account_id)
+CROSS JOIN LATERAL (
+    SELECT id, account_id, starts_at, ends_at, recorded_from, recorded_to, largest_gap_s, lag_s, kinds, live
+    FROM coverage WHERE coverage.account_id = wanted.account_id
+    ORDER BY ends_at DESC LIMIT :heads
+) AS newest
+""")
+
+_RENEW = text("""
+UPDATE account_state AS state SET lease_until = :until, next_poll_at = :until
+FROM unnest(CAST(:ids AS integer[]), CAST(:tokens AS bigint[])) AS held(account_id, token)
+WHERE state.account_id = held.account_id AND state.lease_token = held.token AND state.lease_until IS NOT NULL
+  AND state.next_poll_at IS NOT NULL
+""").bindparams(bindparam("until", type_=Instant))
+
+_RELEASE = text("""
+UPDATE account_state AS state SET lease_until = NULL, next_poll_at = held.due_at
+FROM unnest(CAST(:ids AS integer[]), CAST(:tokens AS bigint[]), CAST(:due AS timestamptz[]))
+     AS held(account_id, token, due_at)
+WHERE state.account_id = held.account_id AND state.lease_token = held.token AND state.lease_until IS NOT NULL
+  AND state.next_poll_at IS NOT NULL
+""")
+
+_SPREAD = text("""
+WITH late AS (
+    SELECT account_id FROM account_state
+    WHERE next_poll_at < :late AND polled_at IS NOT NULL AND (lease_until IS NULL OR lease_until <= :now)
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE account_state AS state
+SET next_poll_at = CAST(:now AS timestamptz)
+                   + random() * least(greatest(state.next_poll_at - state.polled_at, :least), :most)
+FROM late WHERE state.account_id = late.account_id
+""").bindparams(
+    bindparam("now", type_=Instant),
+    bindparam("late", type_=Instant),
+    bindparam("least", type_=INTERVAL),
+    bindparam("most", type_=INTERVAL),
+)
+
+_BACKLOG = text("""
+SELECT count(*) AS due, min(next_poll_at) AS oldest FROM account_state WHERE next_poll_at <= :now
+""").bindparams(bindparam("now", type_=Instant))
+
+_NEXT = text("SELECT min(next_poll_at) FROM account_state")
+
+
+async def claim_due(conn: AsyncConnection, now: datetime, limit: int, lease: timedelta, per_host: int) -> list[Claim]:
+    """Lease at most ``limit`` due accounts until ``now + lease``, at most ``per_host`` of one host, oldest first.
+
+    Accounts of a host that is blocked or has no free slot within HORIZON are put off until it opens.
+    """
+    values = {"now": now, "until": now + lease, "limit": limit, "scan": limit * 4, "per_host": per_host}
+    leased = (await conn.execute(_CLAIM, {**values, "horizon": HORIZON})).all()
+    return await _load(conn, leased)
+
+
+async def claim_companions(
+    conn: AsyncConnection, now: datetime, places: Mapping[int, int], lease: timedelta, ahead: timedelta
+) -> list[Claim]:
+    """Lease accounts that are due within ``ahead``: for each host id at most so many, to fill a batch request.
+
+    Taken only where the look comes at most a quarter of its interval early, and only accounts that are not failing.
+    """
+    if not places:
+        return []
+    values = {"host_ids": list(places), "places": list(places.values()), "now": now, "until": now + lease}
+    leased = (await conn.execute(_COMPANIONS, {**values, "ahead": ahead})).all()
+    return await _load(conn, leased)
+
+
+async def renew(conn: AsyncConnection, claims: Sequence[Claim], until: datetime) -> int:
+    """Hold these leases until ``until``; returns how many are still ours. A heartbeat calls it."""
+    values = {"ids": [c.account_id for c in claims], "tokens": [c.token for c in claims], "until": until}
+    return (await conn.execute(_RENEW, values)).rowcount
+
+
+async def release(conn: AsyncConnection, claims: Sequence[Claim], due_at: Sequence[datetime]) -> int:
+    """Give leases back unused, each to be due at its ``due_at``; returns how many were still ours."""
+    values = {"ids": [c.account_id for c in claims], "tokens": [c.token for c in claims], "due": list(due_at)}
+    return (await conn.execute(_RELEASE, values)).rowcount
+
+
+async def spread_overdue(
+    conn: AsyncConnection, now: datetime, late: timedelta, least: timedelta, most: timedelta
+) -> int:
+    """After a pause of ours: everybody more than ``late`` overdue is spread over its own interval from now on.
+
+    The catch-up so costs one look per account and the usual rate. ``least`` and ``most`` bound the interval; accounts
+    that were never looked at are not put off. Returns how many were moved.
+    """
+    values = {"now": now, "late": now - late, "least": least, "most": most}
+    return (await conn.execute(_SPREAD, values)).rowcount
+
+
+async def backlog(conn: AsyncConnection, now: datetime) -> tuple[int, timedelta]:
+    """How many accounts are due and not leased, and for how long the first of them has been."""
+    due, oldest = (await conn.execute(_BACKLOG, {"now": now})).one()
+    return due, timedelta(0) if oldest is None else now - oldest
+
+
+async def next_due(conn: AsyncConnection) -> datetime | None:
+    """When the next account is due (or the next lease ends), None where nothing is watched."""
+    found: datetime | None = (await conn.execute(_NEXT)).scalar_one()
+    return found
+
+
+async def _load(conn: AsyncConnection, leased: Sequence[Row[Any]]) -> list[Claim]:
+    if not leased:
+        return []
+    due = {row.account_id: row.next_poll_at for row in leased}
+    ids = list(due)
+    heads: dict[int, list[Head]] = {account_id: [] for account_id in ids}
+    for row in await conn.execute(_HEADS, {"ids": ids, "heads": HEADS}):
+        heads[row.account_id].append(_head(row))
+    rows = await conn.execute(_LOAD, {"ids": ids})
+    claims = [_claim(row, due[row.account_id], tuple(heads[row.account_id])) for row in rows]
+    return sorted(claims, key=lambda claim: (claim.due_at, claim.account_id))
+
+
+def _claim(row: Row[Any], due_at: datetime, heads: tuple[Head, ...]) -> Claim:
+    values = row._mapping
+    return Claim(**{name: values[name] for name in _PLAIN}, due_at=due_at, memory=_memory(row), heads=heads)
+
+
+def _head(row: Row[Any]) -> Head:
+    stretch = Stretch(
+        start=row.starts_at,
+        end=row.ends_at,
+        kinds=Kind(row.kinds),
+        live=row.live,
+        recorded_from=row.recorded_from,
+        recorded_to=row.recorded_to,
+        largest_gap=timedelta(seconds=row.largest_gap_s),
+        lag=timedelta(seconds=row.lag_s),
+    )
+    return Head(row.id, stretch)
+
+
+_PLAIN = (
+    *("account_id", "host_id", "token", "host", "platform", "native_id", "handle", "created_at", "added_at"),
+    *("polled_at", "good_at", "paged_at", "proven_page", "outcome", "outcome_since", "failures", "counter"),
+    *("last_post_at", "last_post_id", "posts_per_day"),
+)
+
+
+def _memory(row: Row[Any]) -> Memory:
+    if row.memory is None:
+        return Memory()
+    return Memory(
+        platform=row.memory,
+        validator_url=row.validator_url,
+        etag=row.etag,
+        last_modified=row.last_modified,
+        validated_page=row.validated_page,
+        least_interval=row.least_interval,
+        redirect_to=row.redirect_to,
+        redirect_seen=row.redirect_seen,
+        redirect_at=row.redirect_at,
+        page_ids=tuple(row.page_ids),
+        page_times=tuple(row.page_times),
+        missing_ids=tuple(row.missing_ids),
+    )

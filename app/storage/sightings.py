@@ -1,0 +1,159 @@
+"""Posts as looks bring them: compared with what is stored, added, marked.
+
+May assume: the caller's transaction holds the accounts' rows (``looks.hold``), so nobody else adds posts to them.
+Promises: set-shaped statements for a group of accounts; no post is ever removed; nothing but id, time, kind and link
+is stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.models import DEFAULT_KINDS, DateNote, Post
+from app.storage.posts import marks_of
+
+
+@dataclass(frozen=True, slots=True)
+class NewPosts:
+    """Posts of one account that were not known before."""
+
+    account_id: int
+    posts: tuple[Post, ...]
+
+
+_KNOWN = text("""
+SELECT account_id, native_id, posted_at FROM posts
+WHERE account_id = ANY(CAST(:ids AS integer[])) AND native_id = ANY(CAST(:native_ids AS text[]))
+""")
+
+_KNOWN_LINKS = text("""
+SELECT account_id, url, native_id FROM posts
+WHERE account_id = ANY(CAST(:ids AS integer[])) AND url = ANY(CAST(:urls AS text[]))
+""")
+
+_INSERT_POSTS = text("""
+INSERT INTO posts (posted_at, first_seen_at, account_id, marks, native_id, url, posted_after)
+SELECT * FROM unnest(CAST(:posted_at AS timestamptz[]), CAST(:first_seen_at AS timestamptz[]),
+                     CAST(:account_id AS integer[]), CAST(:marks AS smallint[]), CAST(:native_id AS text[]),
+                     CAST(:url AS text[]), CAST(:posted_after AS timestamptz[]))
+""")
+
+_DELETE = text("""
+UPDATE posts SET deleted_seen_at = gone.at
+FROM unnest(CAST(:ids AS integer[]), CAST(:native_ids AS text[]), CAST(:at AS timestamptz[]))
+     AS gone(account_id, native_id, at)
+WHERE posts.account_id = gone.account_id AND posts.native_id = gone.native_id AND posts.deleted_seen_at IS NULL
+""")
+
+_RETURNED = text("""
+UPDATE posts SET deleted_seen_at = NULL
+FROM unnest(CAST(:ids AS integer[]), CAST(:native_ids AS text[])) AS back(account_id, native_id)
+WHERE posts.account_id = back.account_id AND posts.native_id = back.native_id AND posts.deleted_seen_at IS NOT NULL
+""")
+
+_REKEY = text("""
+UPDATE posts SET native_id = moved.new_id
+FROM unnest(CAST(:ids AS integer[]), CAST(:old AS text[]), CAST(:new AS text[])) AS moved(account_id, old_id, new_id)
+WHERE posts.account_id = moved.account_id AND posts.native_id = moved.old_id
+""")
+
+# Back-dated posts are kept and do not end a silence: they are no last post.
+_LAST_POSTS = text("""
+UPDATE account_state AS state
+SET last_post_at = newest.posted_at, last_post_id = newest.native_id, last_post_url = newest.url,
+    last_post_kind = newest.marks & 255, posts_per_day = rate.per_day
+FROM unnest(CAST(:ids AS integer[]), CAST(:since AS timestamptz[]), CAST(:days AS double precision[]))
+     AS wanted(account_id, since, days)
+LEFT JOIN LATERAL (
+    SELECT posted_at, native_id, url, marks FROM posts
+    WHERE posts.account_id = wanted.account_id AND posts.marks & :kinds <> 0
+      AND posts.marks & :backdated = 0
+    ORDER BY posted_at DESC, native_id DESC LIMIT 1
+) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT (count(*) * 1000 / wanted.days)::int AS per_day FROM posts
+    WHERE posts.account_id = wanted.account_id AND posts.posted_at >= wanted.since
+) AS rate
+WHERE state.account_id = wanted.account_id
+""")
+
+
+_COUNTED = {"kinds": int(DEFAULT_KINDS), "backdated": int(DateNote.BACKDATED) << 8}
+
+
+async def known_posts(conn: AsyncConnection, wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, datetime]]:
+    """Which of these ids are stored already, by account, with their effective time."""
+    found: dict[int, dict[str, datetime]] = defaultdict(dict)
+    if not wanted:
+        return found
+    native_ids = sorted({native_id for ids in wanted.values() for native_id in ids})
+    rows = await conn.execute(_KNOWN, {"ids": sorted(wanted), "native_ids": native_ids})
+    for account_id, native_id, posted_at in rows:
+        if native_id in wanted[account_id]:
+            found[account_id][native_id] = posted_at
+    return found
+
+
+async def known_links(conn: AsyncConnection, wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, set[str]]]:
+    """The stored ids that have one of these links, by account and link."""
+    found: dict[int, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    if not wanted:
+        return found
+    urls = sorted({url for links in wanted.values() for url in links})
+    for account_id, url, native_id in await conn.execute(_KNOWN_LINKS, {"ids": sorted(wanted), "urls": urls}):
+        if url in wanted[account_id]:
+            found[account_id][url].add(native_id)
+    return found
+
+
+async def insert_posts(conn: AsyncConnection, batches: Iterable[NewPosts]) -> None:
+    """Store posts that are known to be new."""
+    rows = [(batch.account_id, post) for batch in batches for post in batch.posts]
+    if not rows:
+        return
+    columns = {
+        "posted_at": [post.posted_at for _, post in rows],
+        "first_seen_at": [post.first_seen_at for _, post in rows],
+        "account_id": [account_id for account_id, _ in rows],
+        "marks": [marks_of(post.kind, post.note) for _, post in rows],
+        "native_id": [post.native_id for _, post in rows],
+        "url": [post.url for _, post in rows],
+        "posted_after": [post.posted_after for _, post in rows],
+    }
+    await conn.execute(_INSERT_POSTS, columns)
+
+
+async def mark_deleted(conn: AsyncConnection, gone: Sequence[tuple[int, str, datetime]]) -> None:
+    """(account, id, when it was found deleted): kept, and marked once."""
+    if gone:
+        ids, native_ids, at = map(list, zip(*gone, strict=True))
+        await conn.execute(_DELETE, {"ids": ids, "native_ids": native_ids, "at": at})
+
+
+async def mark_returned(conn: AsyncConnection, back: Sequence[tuple[int, str]]) -> None:
+    """(account, id) that were seen again: they are not deleted (a page had left them out)."""
+    if back:
+        ids, native_ids = map(list, zip(*back, strict=True))
+        await conn.execute(_RETURNED, {"ids": ids, "native_ids": native_ids})
+
+
+async def rekey(conn: AsyncConnection, moved: Sequence[tuple[int, str, str]]) -> None:
+    """(account, old id, new id): a feed gave its known posts new ids."""
+    if moved:
+        ids, old, new = map(list, zip(*moved, strict=True))
+        await conn.execute(_REKEY, {"ids": ids, "old": old, "new": new})
+
+
+async def refresh_last_posts(conn: AsyncConnection, observed: Mapping[int, float], now: datetime) -> None:
+    """Bring last post and posts per day up to date, for accounts with news. ``observed``: days seen, at most 28."""
+    if observed:
+        ids = sorted(observed)
+        days = [max(observed[account_id], 1.0) for account_id in ids]
+        since = [now - timedelta(days=length) for length in days]
+        await conn.execute(_LAST_POSTS, {"ids": ids, "since": since, "days": days, **_COUNTED})
