@@ -25,7 +25,7 @@ _CHALLENGES = (
 )
 _LOGIN_PATHS = ("login", "signin", "sign_in", "sign-in", "log-in", "auth", "consent", "checkpoint", "accounts/login")
 _HEAD = 65_536
-#: The first element is one of HTML. What stands before it (mark, declaration, comments) is skipped without backtracking.
+#: The first element is one of HTML. What stands before it (mark, declaration, comments) is skipped in one pass.
 _HTML = re.compile(
     rb"(?>\xef\xbb\xbf)?(?>\s+|<\?[^>]*>|<!--.*?-->)*+<(?:!doctype\s+html|html|head|body)[\s>]",
     re.IGNORECASE | re.DOTALL,

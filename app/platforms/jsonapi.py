@@ -1,0 +1,98 @@
+"""Reading JSON answers, and the values inside them that a stranger wrote.
+
+Assumes whole bodies. Promises: no body breaks anything; what is not JSON, or not of the wanted shape, becomes an
+``unreadable`` (or ``refused``) failure.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from datetime import UTC, datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+
+from app.domain.models import DateNote, Failure, OutcomeName
+from app.platforms.answers import not_wanted
+from app.platforms.base import Response
+
+T = TypeVar("T")
+#: Before this year no post of these platforms exists; an earlier date is a mistake or a joke (docs/truth.md).
+EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+_LONGEST_ID = 512
+
+
+def read_json(decoder: msgspec.json.Decoder[T], response: Response) -> T | Failure:
+    """The body as the decoder's type; reasons ``not_json``, ``wrong_shape``, ``html``, ``empty``, ``challenge`` ..."""
+    try:
+        return decoder.decode(response.body.removeprefix(b"\xef\xbb\xbf"))
+    except msgspec.ValidationError as error:
+        return Failure(OutcomeName.UNREADABLE, "wrong_shape", f"JSON of another shape: {str(error)[:200]}")
+    except (msgspec.DecodeError, ValueError, RecursionError, OverflowError):
+        return not_wanted(response, "json")
+
+
+def read_ok(decoder: msgspec.json.Decoder[T], response: Response) -> T | None:
+    """The body of a 200 as the decoder's type; None for any other answer."""
+    if response.status != 200:
+        return None
+    found = read_json(decoder, response)
+    return None if isinstance(found, Failure) else found
+
+
+def moment(text: object) -> tuple[datetime | None, DateNote]:
+    """An ISO 8601 time in UTC and what had to be assumed; None where it is missing, unreadable or before 1995."""
+    if text is None or text == "":
+        return None, DateNote.MISSING
+    if not isinstance(text, str) or not 10 <= len(text) <= 64:
+        return None, DateNote.UNREADABLE
+    try:
+        time = datetime.fromisoformat(text.strip().upper())
+        note = DateNote.ZONE_ASSUMED if time.tzinfo is None else DateNote.NONE
+        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None, DateNote.UNREADABLE
+    return (time, note) if time >= EARLIEST else (None, DateNote.UNREADABLE)
+
+
+def bounded_id(text: str) -> str:
+    """The id itself, or ``#`` and its SHA-256 where it is longer than 512 characters (no platform's ids hold a #)."""
+    if len(text) <= _LONGEST_ID:
+        return text
+    return "#" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def storable(text: str) -> bool:
+    """Whether a database can hold it: no NUL, no half of a surrogate pair, not empty."""
+    return bool(text) and "\x00" not in text and text.isprintable()
+
+
+def base_url(host: str) -> str:
+    """Where a host's API lives: https, except on loopback, where tests and the demonstration speak http."""
+    name = (urlsplit(f"//{host}").hostname or "").lower()
+    return f"http://{host}" if _is_loopback(name) else f"https://{host}"
+
+
+def host_of(url: str) -> str | None:
+    """``name`` or ``name:port`` of an http or https URL in lower case, the scheme's own port left out; else None."""
+    try:
+        parts = urlsplit(url)
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not name or parts.username or parts.password:
+        return None
+    name = f"[{name}]" if ":" in name else name
+    default = 443 if parts.scheme == "https" else 80
+    return name if port in (None, default) else f"{name}:{port}"
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
