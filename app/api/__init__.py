@@ -1,0 +1,1 @@
+"""The HTTP interface: one router per noun, over the storage queries. Blind to the worker and to the pages."""

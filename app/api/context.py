@@ -1,0 +1,40 @@
+"""What every operation of the web process shares. Made once by ``app.main.create_app``; nothing here is a global."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+
+from app.domain.models import Identity
+
+if TYPE_CHECKING:
+    from app.api.gate import KeyRing
+
+#: From what a person pasted to an account; raises ResolveError. Needs the network, so the composition root brings it.
+Resolver = Callable[[str], Awaitable[Identity]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Context:
+    """``clock`` gives our wall clock in UTC; ``secret`` signs cursors and sign-in links and stays in the process."""
+
+    engine: Any  # an AsyncEngine; only app.storage knows SQLAlchemy
+    clock: Callable[[], datetime]
+    secret: bytes
+    keys: KeyRing
+    newest_schema: str
+    """The revision of the schema that this version needs."""
+    hosts: frozenset[str] = frozenset()
+    """Names, beside loopback and addresses, that requests may carry as their Host."""
+    open_metrics: bool = False
+    resolver: Resolver | None = None
+
+
+def of(request: Request) -> Context:
+    """The context of the application that serves this request."""
+    context: Context = request.app.state.context
+    return context

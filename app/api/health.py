@@ -1,0 +1,58 @@
+"""/health: liveness, readiness, and /metrics for Prometheus."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.api import context, models, replies
+from app.api.problems import of_database
+from app.api.routing import SCOPE, Route
+from app.storage import claims, migrate
+
+router = APIRouter(tags=["health"], route_class=Route)
+OPEN: dict[str, Any] = {SCOPE: None}
+#: Looks later than this mean that no worker keeps up, or that none runs.
+LATEST = 600.0
+Check = dict[str, object]
+
+
+@router.get("/health/live", summary="Liveness", openapi_extra=OPEN, responses={200: {"model": models.Liveness}})
+async def live() -> Response:
+    """The process runs and answers; says nothing about the database."""
+    return Response(b'{"status":"alive"}', media_type=replies.JSON, headers={"Cache-Control": "no-store"})
+
+
+@router.get(
+    "/health/ready",
+    summary="Readiness",
+    openapi_extra=OPEN,
+    responses={200: {"model": models.Readiness}, 503: {"model": models.Readiness, "description": "Not ready."}},
+)
+async def ready(request: Request) -> Response:
+    """Whether the database answers, has the schema of this version, and looks are made when they are due."""
+    checks = await check(context.of(request))
+    good = all(found["ok"] for found in checks.values())
+    body = replies.encode({"status": "ready" if good else "unready", "checks": checks})
+    return Response(body, 200 if good else 503, {"Cache-Control": "no-store"}, media_type=replies.JSON)
+
+
+async def check(shared: context.Context) -> dict[str, Check]:
+    """Each part of readiness; a part that cannot be judged without the database is not ready."""
+    try:
+        async with shared.engine.connect() as conn:
+            revision = await migrate.current(conn)
+            overdue, lag = await claims.backlog(conn, shared.clock())
+    except Exception as error:
+        if of_database(error) is None and "Undefined" not in str(error):
+            raise
+        away: Check = {"ok": False, "detail": "The database does not answer."}
+        return {"database": away, "schema": away, "scheduler": away}
+    late = lag.total_seconds()
+    newest = shared.newest_schema
+    return {
+        "database": {"ok": True, "detail": "The database answers."},
+        "schema": {"ok": revision == newest, "detail": f"Revision {revision}; this version needs {newest}."},
+        "scheduler": {"ok": late <= LATEST, "detail": f"{overdue} looks are due, the oldest since {late:.0f} s."},
+    }

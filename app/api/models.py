@@ -1,0 +1,264 @@
+"""The shapes of requests, and of the answers as the OpenAPI document describes them.
+
+Bodies that come in are validated by these models. Answers are encoded from plain rows (see ``replies``); a test holds
+them against the models here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from app.api.reading import Line, Name, Tag, in_range
+
+Role = Literal["personal", "official", "brand"]
+Scope = Literal["read", "write", "admin"]
+Pasted = Annotated[Line, Field(min_length=1, max_length=2048)]
+#: An instant with an offset, between 1990 and 2100, in UTC.
+Moment = Annotated[AwareDatetime, AfterValidator(in_range)]
+Tags = Annotated[list[Tag], Field(max_length=50)]
+
+
+class Body(BaseModel):
+    """A request body: unknown members are refused."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class ProblemDocument(BaseModel):
+    """RFC 9457."""
+
+    type: str = Field(examples=["urn:quietwatch:problem:bad-zone"])
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    hint: str | None = None
+    tried: list[str] | None = None
+    errors: list[dict[str, str]] | None = None
+
+
+class NewKey(Body):
+    """What a new key shall be."""
+
+    name: Name = Field(examples=["newsroom dashboard"])
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)] = ["read"]
+
+
+class Key(BaseModel):
+    """A key without its secret."""
+
+    prefix: str = Field(examples=["3f9a1c0b77de"])
+    name: str
+    scopes: list[Scope]
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class MadeKey(Key):
+    """A key at the only moment its secret is shown."""
+
+    key: str
+
+
+class Page(BaseModel):
+    """What every list has beside its items."""
+
+    next: str | None = Field(description="The cursor of the next page, null at the end.")
+    method: str = Field(description="How the rows came about and what they cover.")
+
+
+class Keys(Page):
+    """A list of keys."""
+
+    items: list[Key]
+
+
+class Check(BaseModel):
+    """One part of readiness."""
+
+    ok: bool
+    detail: str
+
+
+class Readiness(BaseModel):
+    """Whether this service can do its work now."""
+
+    status: Literal["ready", "unready"]
+    checks: dict[str, Check]
+
+
+class Liveness(BaseModel):
+    """The process runs."""
+
+    status: Literal["alive"]
+
+
+class PlatformAbout(BaseModel):
+    """What a platform needs and can see."""
+
+    name: str
+    title: str
+    sees: str
+    cannot_see: str
+    needs: str
+    history: str
+    batch: str
+    limits: str
+    terms: str
+    margin: str
+    margin_seconds: int
+
+
+class Platforms(Page):
+    """A list of platforms."""
+
+    items: list[PlatformAbout]
+
+
+Anything = dict[str, Any]
+
+Status = Literal["watched", "paused", "stopped"]
+
+
+class NewAccount(Body):
+    """What to watch: ``url`` or ``handle`` (either takes anything a person would paste), and how to file it."""
+
+    url: Pasted | None = Field(None, examples=["https://bsky.app/profile/alice.bsky.social"])
+    handle: Pasted | None = Field(None, examples=["@user@mastodon.example"])
+    subject: Name | None = Field(None, description="Id or name; a new name makes a subject.")
+    zone: Line | None = Field(None, max_length=64, description="The IANA zone of a new subject.")
+    tags: Tags = []
+    role: Role = "official"
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
+
+    @model_validator(mode="after")
+    def one_name(self) -> Self:
+        """Exactly one of url and handle."""
+        if (self.url is None) == (self.handle is None):
+            raise ValueError("give exactly one of url and handle")
+        return self
+
+    @property
+    def pasted(self) -> str:
+        """What the person pasted."""
+        return (self.url or self.handle or "").strip()
+
+
+class AccountChange(Body):
+    """What a person decides about an account. Left out: stays; null: taken away."""
+
+    tags: Tags = []
+    role: Role = "official"
+    status: Literal["watched", "paused"] = "watched"
+    subject: Name | None = None
+    valid_from: Moment | None = None
+    valid_to: Moment | None = None
+
+
+class Account(BaseModel):
+    """A watched account."""
+
+    id: str = Field(examples=["acc_1f0c55d2a9b34e6f7a80"])
+    key: str = Field(examples=["bluesky:alice.bsky.social"])
+    platform: str
+    native_id: str
+    handle: str
+    display_name: str
+    profile_url: str
+    subject: str | None
+    subject_id: str | None
+    zone: str
+    role: Role
+    status: Status
+    tags: list[str]
+    valid_from: datetime | None
+    valid_to: datetime | None
+    created_at: datetime | None
+    added_at: datetime
+
+
+class Accounts(Page):
+    """A list of accounts."""
+
+    items: list[Account]
+
+
+class NewSubject(Body):
+    """A person or organisation."""
+
+    name: Name
+    zone: Annotated[Line, Field(max_length=64)] = Field("UTC", examples=["Europe/Paris"])
+
+
+class SubjectChange(Body):
+    """What is left out stays."""
+
+    name: Name = ""
+    zone: Annotated[Line, Field(max_length=64)] = "UTC"
+
+
+class Subject(BaseModel):
+    """A person or organisation; ``accounts`` is how many accounts it has."""
+
+    id: str = Field(examples=["sub_77e01b5ad6c8f09122d4"])
+    name: str
+    zone: str
+    accounts: int
+    added_at: datetime
+
+
+class Subjects(Page):
+    """A list of subjects."""
+
+    items: list[Subject]
+
+
+class TagUse(BaseModel):
+    """A tag and how many accounts have it."""
+
+    tag: str
+    accounts: int
+
+
+class TagList(Page):
+    """A list of tags."""
+
+    items: list[TagUse]
+
+
+class ImportedRow(BaseModel):
+    """What became of one row."""
+
+    row: int
+    input: str
+    result: Literal["added", "known", "would_add", "failed"]
+    account: Account | None
+    problem: ProblemDocument | None
+
+
+class Imported(Page):
+    """One result per row."""
+
+    dry_run: bool
+    totals: dict[str, int]
+    items: list[ImportedRow]
+
+
+class Change(BaseModel):
+    """One change that somebody made."""
+
+    at: datetime
+    actor: str
+    action: str
+    object: str
+
+
+class Audit(Page):
+    """The audit log, newest first."""
+
+    items: list[Change]

@@ -1,0 +1,97 @@
+"""How an operation is reached: known parameters only, clean text, a key with the scope, a bounded body.
+
+Promises: each route states its scope (``x-required-scope`` in the OpenAPI document, None for an open one) and the
+check cannot be forgotten: reading operations need ``read``, all others ``write``, unless the route says otherwise.
+An error nobody foresaw is logged once and answered with a problem document.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import msgspec
+import structlog
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from app.api import context, gate, reading
+from app.api.problems import UnknownParameter, from_any, printable, respond
+from app.errors import Malformed
+
+DEEPEST_JSON = 32
+SCOPE = "x-required-scope"
+_STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+log = structlog.get_logger("api")
+
+
+class Route(APIRoute):
+    """A route of /v1."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The framework's handler behind our checks, in order of their cost."""
+        handle = super().get_route_handler()
+        known = frozenset(field.alias for field in _query_fields(self.dependant))
+        scope = scope_of(self)
+
+        async def checked(request: Request) -> Response:
+            try:
+                if scope is not None:
+                    request.state.caller = await gate.admit(context.of(request), request, scope)
+                if request.url.query:
+                    check_query(request, known)
+                if request.method != "GET":
+                    await check_body(request)
+                return await handle(request)
+            except Exception as error:
+                return _refuse(request, error)
+
+        return checked
+
+
+def _refuse(request: Request, error: Exception) -> Response:
+    refusal = from_any(request, error)
+    if refusal.status == 500:
+        log.error("operation failed", path=printable(request.url.path, 200), error=type(error).__name__, exc_info=error)
+    return respond(refusal)
+
+
+def scope_of(route: APIRoute) -> str | None:
+    """The scope a key needs for this route; None where it is open."""
+    extra = route.openapi_extra or {}
+    found: str | None = extra.get(SCOPE, "read" if "GET" in (route.methods or ()) else "write")
+    return found
+
+
+def _query_fields(dependant: Any) -> list[Any]:
+    return [*dependant.query_params, *(field for sub in dependant.dependencies for field in _query_fields(sub))]
+
+
+def check_query(request: Request, known: frozenset[str]) -> None:
+    """Every parameter is one the operation has, and its text is clean."""
+    for name, value in request.query_params.multi_items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else "Known here: " + (", ".join(sorted(known)) or "none") + "."
+            raise UnknownParameter(f"{printable(name, 60)} is no parameter here.", field=printable(name, 60), hint=hint)
+        reading.text(value, name, 8192)
+
+
+async def check_body(request: Request) -> None:
+    """JSON is not nested deeper than 32 levels and is JSON; anything else is left to the operation."""
+    if "json" not in request.headers.get("content-type", ""):
+        return
+    body = await request.body()
+    if not body:
+        return
+    depth = 0
+    for token in _STRUCTURE.finditer(body):
+        depth += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(token.group(), 0)
+        if depth > DEEPEST_JSON:
+            raise Malformed(f"The JSON body is nested deeper than {DEEPEST_JSON} levels.", field="body")
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Malformed("The body is not valid JSON.", field="body", hint="Check it with a JSON parser.") from None

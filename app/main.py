@@ -1,0 +1,105 @@
+"""The composition root of the web process: the API, its document, and the pages, on one engine.
+
+May assume a migrated database. Promises: nothing is global; the network is reached only through the ``resolver`` that
+the caller brings; the secret that signs cursors and sign-in cookies survives a restart where a data directory does.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+
+from app.api import accounts, audit, edge, health, imports, keys, openapi, problems, subjects
+from app.api.context import Context, Resolver
+from app.api.gate import KeyRing
+from app.config import Settings
+from app.storage import migrate
+
+BODY_LIMIT = 1024 * 1024
+
+
+def version() -> str:
+    """The version of this installation."""
+    try:
+        return metadata.version("quietwatch")
+    except metadata.PackageNotFoundError:  # run from a checkout that was not installed
+        return "0.0.0"
+
+
+def utc_now() -> datetime:
+    """Our wall clock."""
+    return datetime.now(UTC)
+
+
+def create_app(
+    settings: Settings,
+    engine: Any,
+    *,
+    resolver: Resolver | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    secret: bytes | None = None,
+    pages_open: bool = False,
+) -> FastAPI:
+    """The web application. ``engine`` is an AsyncEngine of ``storage.engine``, owned by the caller.
+
+    ``resolver`` turns a pasted text into an Identity or raises ResolveError; without one, accounts cannot be added.
+    ``pages_open`` shows the pages without signing in to requests from this machine (the demonstration).
+    """
+    app = FastAPI(
+        title="Quietwatch",
+        version=version(),
+        summary="Who has gone silent, for how long, and how we know.",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=BODY_LIMIT,
+    )
+    app.state.context = Context(
+        engine=engine,
+        clock=clock,
+        secret=secret or load_secret(settings.data_dir),
+        keys=KeyRing(engine, settings.rate_limit / 60, settings.rate_limit / 2),
+        newest_schema=migrate.newest(),
+        hosts=known_hosts(settings),
+        open_metrics=settings.open_metrics,
+        resolver=resolver,
+    )
+    for noun in (health, imports, accounts, subjects, keys, audit):
+        app.include_router(noun.router)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(edge.Edge, hosts=app.state.context.hosts)
+    return app
+
+
+def known_hosts(settings: Settings) -> frozenset[str]:
+    """The host names that requests may carry, in lower case and without a port."""
+    named = [*settings.trusted_hosts, settings.host]
+    if settings.public_url:
+        named.append(urlsplit(settings.public_url).hostname or "")
+    return frozenset(name.lower() for name in named if name)
+
+
+def load_secret(data_dir: Path) -> bytes:
+    """The secret of this installation, made at the first start; of this process only where nothing can be written."""
+    path = data_dir / "web-secret"
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        found = path.read_bytes()
+        return found if len(found) >= 32 else secrets.token_bytes(32)
+    except OSError:
+        return secrets.token_bytes(32)
+    made = secrets.token_bytes(32)
+    with os.fdopen(handle, "wb") as file:
+        file.write(made)
+    return made
