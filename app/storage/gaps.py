@@ -1,0 +1,129 @@
+"""The closed streaks that may still be the longest of a window that ends now: about eight rows an account.
+
+May assume, for writes, that the caller's transaction holds the account's row. A streak is the stretch between two
+consecutive counted posts of the default kinds; back-dated posts do not break one. A row is kept while no later streak
+is at least as long (``domain.gaps``) or while no later streak has as long a proven part, so both longest lengths, the
+possible and the proven one, are exact for every window that ends now. Promises: nothing unproven is called proven.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain import gaps as stairs
+from app.domain.coverage import known_at
+from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Stretch
+from app.storage import coverage
+from app.storage.posts import EARLIEST, LATEST
+from app.storage.raw import fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A closed streak [starts_at, ends_at); seen without a break from its start up to ``proven_until``."""
+
+    starts_at: datetime
+    ends_at: datetime
+    proven_until: datetime
+
+
+#: One row a counted post: its time and, for an undated one, the earliest time it may have been made.
+_TIMES = f"""
+select p.account_id, p.posted_at, coalesce(p.posted_after, p.posted_at)
+from unnest($1::int[], $2::timestamptz[]) wanted(id, since)
+join posts p on p.account_id = wanted.id and p.posted_at >= wanted.since
+where p.marks & {int(DEFAULT_KINDS)} <> 0 and p.marks & {int(DateNote.BACKDATED) << 8} = 0
+order by p.account_id, p.posted_at
+"""  # noqa: S608 - constants only
+_STORED = """
+select account_id, starts_at, ends_at, proven_until from gaps where account_id = any($1::int[])
+order by account_id, ends_at
+"""
+_DROP = text("delete from gaps where account_id = any(cast(:ids as integer[]))")
+_KEEP = text("""
+insert into gaps (account_id, starts_at, ends_at, proven_until)
+select * from unnest(cast(:ids as integer[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[]),
+                     cast(:proven as timestamptz[]))
+""")
+
+
+async def refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) -> None:
+    """Bring the rows of these accounts up to date after posts were added or coverage of the past has changed.
+
+    The value is the account's last counted post as it was before, where everything that changed is later than that
+    post; None rebuilds the account from all its posts (a read-back, a filled hole, a changed time, a first page).
+    """
+    if not since:
+        return
+    ids = sorted(since)
+    starts = [since[account_id] or EARLIEST for account_id in ids]
+    times: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    for account_id, posted_at, earliest in await fetch(conn, _TIMES, ids, starts):
+        times[account_id].append((posted_at, earliest))
+    stretches = await coverage.load(conn, ids, window=Interval(min(starts), LATEST))
+    stored = await load(conn, ids)
+    kept: dict[int, list[Gap]] = {}
+    for account_id in ids:
+        known = stored[account_id] if since[account_id] is not None else []
+        kept[account_id] = keep([*known, *read_gaps(times[account_id], stretches[account_id])])
+    changed = {account_id: rows for account_id, rows in kept.items() if rows != stored[account_id]}
+    await _replace(conn, changed)
+
+
+async def _replace(conn: AsyncConnection, kept: Mapping[int, Sequence[Gap]]) -> None:
+    if not kept:
+        return
+    await conn.execute(_DROP, {"ids": list(kept)})
+    rows = [(account_id, gap) for account_id, gaps in kept.items() for gap in gaps]
+    if rows:
+        values = {
+            "ids": [account_id for account_id, _ in rows],
+            "starts": [gap.starts_at for _, gap in rows],
+            "ends": [gap.ends_at for _, gap in rows],
+            "proven": [gap.proven_until for _, gap in rows],
+        }
+        await conn.execute(_KEEP, values)
+
+
+async def load(conn: AsyncConnection, account_ids: Sequence[int]) -> dict[int, list[Gap]]:
+    """The kept streaks by internal account id, oldest first. Every asked account has an entry."""
+    found: dict[int, list[Gap]] = {account_id: [] for account_id in account_ids}
+    for account_id, starts_at, ends_at, proven_until in await fetch(conn, _STORED, list(found)):
+        found[account_id].append(Gap(starts_at, ends_at, proven_until))
+    return found
+
+
+def read_gaps(times: Sequence[tuple[datetime, datetime]], stretches: Iterable[Stretch]) -> list[Gap]:
+    """The streaks between consecutive posts (time, earliest possible time), sorted by time, with their proven parts.
+
+    The proven part of a streak ends where coverage first breaks, and where an undated post may have ended it.
+    """
+    covered = known_at(stretches, None, DEFAULT_KINDS).all()
+    at, found = 0, []
+    for (start, _), (end, earliest) in itertools.pairwise(times):
+        if start == end:
+            continue
+        while at < len(covered) and covered[at].end <= start:
+            at += 1
+        inside = at < len(covered) and covered[at].start <= start
+        proven = min(covered[at].end, end, max(start, earliest)) if inside else start
+        found.append(Gap(start, end, proven))
+    return found
+
+
+def keep(gaps: Sequence[Gap]) -> list[Gap]:
+    """Of streaks sorted by end those that are the longest, or the longest proven, of some window that ends now."""
+    whole: tuple[Interval, ...] = ()
+    proven: tuple[Interval, ...] = ()
+    for gap in gaps:
+        whole = stairs.append(whole, Interval(gap.starts_at, gap.ends_at))
+        proven = stairs.append(proven, Interval(gap.starts_at, gap.proven_until))
+    wanted = {piece.start for piece in (*whole, *proven)}
+    return [gap for gap in gaps if gap.starts_at in wanted]
