@@ -1,0 +1,71 @@
+"""The figures of /metrics, named once.
+
+May assume one process; several processes have figures of their own and are scraped one by one. Promises: a label takes
+few values (a platform, an outcome, a class of hosts), never an account, a handle or an address. Times are seconds.
+
+Counters and the histograms are moved where the thing happens. The gauges come from the database and are set by the
+worker's housekeeping from one query, so that a scrape costs the database nothing.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
+PlatformCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+polls = Counter("quietwatch_polls", "Looks at accounts, by how they ended", ["platform", "outcome"], registry=REGISTRY)
+posts_seen = Counter("quietwatch_posts_seen", "Posts seen for the first time", ["platform"], registry=REGISTRY)
+observation_lag = Histogram(
+    "quietwatch_observation_lag_seconds",
+    "From the time of a post to our first sight of it, live looks only",
+    ["platform"],
+    buckets=(30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400),
+    registry=REGISTRY,
+)
+late_posts = Counter(
+    "quietwatch_late_posts",
+    "Posts that surfaced inside time already called covered: first seen later than the settling margin",
+    ["platform"],
+    registry=REGISTRY,
+)
+requests = Counter(
+    "quietwatch_requests",
+    "Outgoing requests by class of host (shared: many accounts; single: one or a few) and class of status",
+    ["host_class", "status_class"],
+    registry=REGISTRY,
+)
+request_seconds = Histogram(
+    "quietwatch_request_seconds",
+    "Time an outgoing request took, redirects included",
+    ["host_class"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30),
+    registry=REGISTRY,
+)
+api_seconds = Histogram(
+    "quietwatch_api_seconds",
+    "Time to answer a request of the API or a page, by route and status",
+    ["route", "status"],
+    buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    registry=REGISTRY,
+)
+accounts = Gauge("quietwatch_accounts", "Accounts by platform and status", ["platform", "status"], registry=REGISTRY)
+coverage_share = Gauge(
+    "quietwatch_coverage_share",
+    "Share of the last 24 hours that is covered, mean over the watched accounts",
+    ["platform"],
+    registry=REGISTRY,
+)
+backlog = Gauge("quietwatch_backlog", "Accounts that are due and not yet looked at", registry=REGISTRY)
+backlog_age = Gauge("quietwatch_backlog_age_seconds", "How long the oldest of them is overdue", registry=REGISTRY)
+
+
+def render() -> bytes:
+    """Everything in Prometheus's text format; its media type is ``CONTENT_TYPE``."""
+    return generate_latest(REGISTRY)
