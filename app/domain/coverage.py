@@ -1,7 +1,7 @@
 """Which stretches of time are known, how they grow look by look, and what of them was known at an earlier moment.
 
-Assumes aware UTC datetimes; the time of a look is when its request was sent, by our clock. Promises: coverage grows only
-by what a judged look proves; live and read-back coverage stay apart; ``known_at`` never claims more than was recorded.
+Assumes aware UTC datetimes; the time of a look is when its request was sent, by our clock. Promises: coverage grows
+only by what a judged look proves; live and read-back coverage stay apart; ``known_at`` never claims too much.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ class Covered:
     """The most that a look proved short of its own time."""
     unseen_kinds: Kind = NO_KIND
     """Kinds of the question that no look at this account ever showed."""
+    last_look: datetime | None = None
+    """The last look that proved something, of any kind; None before the first."""
 
     def all(self) -> tuple[Interval, ...]:
         """Live and retrospective together."""
@@ -173,6 +175,7 @@ def known_at(stretches: Iterable[Stretch], as_of: datetime | None, kinds: Kind) 
         gaps=tuple((known, row.largest_gap) for known, row in relevant),
         lag=max((row.lag for _, row in relevant), default=ZERO),
         unseen_kinds=kinds & ~seen if rows else NO_KIND,
+        last_look=max((_looked(row, as_of) for _, row in rows), default=None),
     )
 
 
@@ -181,8 +184,13 @@ def _recorded(row: Stretch, as_of: datetime | None) -> Interval | None:
         return Interval(row.start, row.end)
     if as_of < row.recorded_from:
         return None
-    last_look = max(row.recorded_from, as_of - row.largest_gap)
-    return Interval(row.start, min(row.end, last_look - row.lag))
+    return Interval(row.start, min(row.end, _looked(row, as_of) - row.lag))
+
+
+def _looked(row: Stretch, as_of: datetime | None) -> datetime:
+    if as_of is None or as_of >= row.recorded_to:
+        return row.recorded_to
+    return max(row.recorded_from, as_of - row.largest_gap)
 
 
 def _shared(sets: Sequence[Sequence[Interval]]) -> tuple[Interval, ...]:

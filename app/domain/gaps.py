@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from app.domain.models import Interval
 
@@ -28,7 +29,7 @@ def rebuild(posts: Iterable[datetime]) -> tuple[Interval, ...]:
     """The gaps of an account from the times of all its counted posts, in any order (after a read-back or an insert)."""
     gaps: list[Interval] = []
     times = sorted(posts)
-    for start, end in zip(times, times[1:], strict=False):
+    for start, end in pairwise(times):
         gap = Interval(start, end)
         while gaps and gaps[-1].length <= gap.length:
             gaps.pop()
