@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
-from app.api import accounts, audit, edge, health, imports, keys, openapi, problems, subjects
+from app.api import accounts, audit, edge, health, history, imports, keys, openapi, problems, subjects
 from app.api.context import Context, Resolver
 from app.api.gate import KeyRing
 from app.config import Settings
@@ -67,12 +67,13 @@ def create_app(
         clock=clock,
         secret=secret or load_secret(settings.data_dir),
         keys=KeyRing(engine, settings.rate_limit / 60, settings.rate_limit / 2),
+        platforms={},
         newest_schema=migrate.newest(),
         hosts=known_hosts(settings),
         open_metrics=settings.open_metrics,
         resolver=resolver,
     )
-    for noun in (health, imports, accounts, subjects, keys, audit):
+    for noun in (health, imports, accounts, history, subjects, keys, audit):
         app.include_router(noun.router)
     problems.install(app)
     openapi.install(app)

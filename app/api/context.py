@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 
 from app.domain.models import Identity
+from app.platforms.base import Platform
 
 if TYPE_CHECKING:
     from app.api.gate import KeyRing
@@ -26,6 +27,7 @@ class Context:
     clock: Callable[[], datetime]
     secret: bytes
     keys: KeyRing
+    platforms: Mapping[str, Platform]
     newest_schema: str
     """The revision of the schema that this version needs."""
     hosts: frozenset[str] = frozenset()

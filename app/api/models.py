@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from app.api.reading import Line, Name, Tag, in_range
+from app.domain.models import OutcomeName
 
 Role = Literal["personal", "official", "brand"]
 Scope = Literal["read", "write", "admin"]
@@ -262,3 +263,61 @@ class Audit(Page):
     """The audit log, newest first."""
 
     items: list[Change]
+
+
+KindName = Literal["original", "reply", "repost", "quote", "story"]
+
+
+class Post(BaseModel):
+    """One posting event."""
+
+    posted_at: datetime = Field(description="The effective time: what the source claims, at most when first seen.")
+    kind: KindName
+    url: str | None
+    id: str
+    first_seen_at: datetime
+    posted_after: datetime | None = Field(description="For a post without a date: made between this and posted_at.")
+    deleted_seen_at: datetime | None
+    notes: list[Literal["zone_assumed", "missing", "unreadable", "clamped", "backdated"]]
+
+
+class Posts(Page):
+    """A list of posts, newest first."""
+
+    items: list[Post]
+
+
+class Stretch(BaseModel):
+    """A stretch of coverage or of its lack."""
+
+    start: datetime
+    end: datetime
+    seen: Literal["live", "read_back", "not"]
+    length: str
+    length_seconds: float
+
+
+class CoverageList(Page):
+    """Stretches in the order of time."""
+
+    items: list[Stretch]
+
+
+class Poll(BaseModel):
+    """One look, or several in a row that ended alike."""
+
+    first_at: datetime
+    last_at: datetime
+    outcome: OutcomeName
+    reason: str | None
+    detail: str | None
+    looks: int
+    new_posts: int
+    largest_gap: str
+    largest_gap_seconds: float
+
+
+class Polls(Page):
+    """Looks, newest first."""
+
+    items: list[Poll]

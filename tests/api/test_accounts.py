@@ -126,7 +126,9 @@ async def test_subjects_and_tags(client: httpx2.AsyncClient) -> None:
     assert (await client.get("/v1/accounts")).json()["items"][0]["subject"] is None
 
 
-async def test_every_change_leaves_an_audit_entry(api: Api, client: httpx2.AsyncClient, admin: httpx2.AsyncClient) -> None:
+async def test_every_change_leaves_an_audit_entry(
+    api: Api, client: httpx2.AsyncClient, admin: httpx2.AsyncClient
+) -> None:
     made = (await client.post("/v1/accounts", json={"url": ALICE})).json()
     await client.patch(f"/v1/accounts/{made['id']}", json={"tags": ["x"]})
     await client.delete(f"/v1/accounts/{made['id']}")
