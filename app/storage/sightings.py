@@ -67,11 +67,12 @@ WHERE posts.account_id = moved.account_id AND posts.native_id = moved.old_id
 _LAST_POSTS = text("""
 UPDATE account_state AS state
 SET last_post_at = newest.posted_at, last_post_id = newest.native_id, last_post_url = newest.url,
-    last_post_kind = newest.marks & 255, posts_per_day = rate.per_day
+    last_post_kind = newest.marks & 255, last_post_earliest = newest.earliest, posts_per_day = rate.per_day
 FROM unnest(CAST(:ids AS integer[]), CAST(:since AS timestamptz[]), CAST(:days AS double precision[]))
      AS wanted(account_id, since, days)
 LEFT JOIN LATERAL (
-    SELECT posted_at, native_id, url, marks FROM posts
+    SELECT posted_at, native_id, url, marks, CASE WHEN posted_after IS NOT NULL THEN least(posted_after, posted_at)
+           WHEN marks & :undated = 0 THEN posted_at END AS earliest FROM posts
     WHERE posts.account_id = wanted.account_id AND posts.marks & :kinds <> 0
       AND posts.marks & :backdated = 0
     ORDER BY posted_at DESC, native_id DESC LIMIT 1
@@ -84,7 +85,8 @@ WHERE state.account_id = wanted.account_id
 """)
 
 
-_COUNTED = {"kinds": int(DEFAULT_KINDS), "backdated": int(DateNote.BACKDATED) << 8}
+_UNDATED = int(DateNote.MISSING | DateNote.UNREADABLE) << 8
+_COUNTED = {"kinds": int(DEFAULT_KINDS), "backdated": int(DateNote.BACKDATED) << 8, "undated": _UNDATED}
 
 
 async def known_posts(conn: AsyncConnection, wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, datetime]]:

@@ -114,6 +114,7 @@ account_state = Table(  # one narrow row an account; the only row that every loo
     Column("counter", BigInteger),
     # answers for the default kinds, kept with every commit so that the board is one read
     Column("last_post_at", Instant),
+    Column("last_post_earliest", Instant),  # when it was made at the earliest; NULL: no post, or nothing bounds it
     Column("last_post_id", Text),
     Column("last_post_url", Text),
     Column("last_post_kind", SmallInteger),

@@ -161,6 +161,7 @@ def upgrade() -> None:
         sa.Column("failures", sa.Integer(), server_default="0", nullable=False),
         sa.Column("counter", sa.BigInteger()),
         sa.Column("last_post_at", INSTANT),
+        sa.Column("last_post_earliest", INSTANT),
         sa.Column("last_post_id", sa.Text()),
         sa.Column("last_post_url", sa.Text()),
         sa.Column("last_post_kind", sa.SmallInteger()),
