@@ -1,0 +1,5 @@
+"""The platform ``feed``."""
+
+from app.platforms.feed.platform import FEED
+
+__all__ = ["FEED"]
