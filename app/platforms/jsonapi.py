@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -17,10 +16,9 @@ import msgspec
 from app.domain.models import DateNote, Failure, OutcomeName
 from app.platforms.answers import not_wanted
 from app.platforms.base import Response
+from app.platforms.dates import Dated, read_date
 
 T = TypeVar("T")
-#: Before this year no post of these platforms exists; an earlier date is a mistake or a joke (docs/truth.md).
-EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 _LONGEST_ID = 512
 
 
@@ -42,19 +40,11 @@ def read_ok(decoder: msgspec.json.Decoder[T], response: Response) -> T | None:
     return None if isinstance(found, Failure) else found
 
 
-def moment(text: object) -> tuple[datetime | None, DateNote]:
-    """An ISO 8601 time in UTC and what had to be assumed; None where it is missing, unreadable or before 1995."""
-    if text is None or text == "":
+def moment(value: object) -> Dated:
+    """A time of an API in UTC and what had to be assumed; None where it is missing, unreadable or before 1995."""
+    if value is None or value == "":
         return None, DateNote.MISSING
-    if not isinstance(text, str) or not 10 <= len(text) <= 64:
-        return None, DateNote.UNREADABLE
-    try:
-        time = datetime.fromisoformat(text.strip().upper())
-        note = DateNote.ZONE_ASSUMED if time.tzinfo is None else DateNote.NONE
-        time = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None, DateNote.UNREADABLE
-    return (time, note) if time >= EARLIEST else (None, DateNote.UNREADABLE)
+    return read_date(value) if isinstance(value, str) else (None, DateNote.UNREADABLE)
 
 
 def bounded_id(text: str) -> str:
