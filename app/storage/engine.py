@@ -17,9 +17,12 @@ import msgspec
 from sqlalchemy import event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from app.errors import ConfigError
+
+#: The two types are here for those who hold a connection and speak no SQL themselves.
+__all__ = ["AsyncConnection", "AsyncEngine", "create_engine"]
 
 #: States of a server that will not do, though the connection looks sound: read-only after a demotion (25006), and
 #: shutting down, crashed or starting (57P01 to 57P03).

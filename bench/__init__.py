@@ -1,0 +1,1 @@
+"""One runnable file per figure that the project quotes: ``python -m bench.NAME [--json]``."""

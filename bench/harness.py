@@ -1,0 +1,95 @@
+"""What the benches share: how a result is told, where the time went, and processes that end with the bench.
+
+A bench says what it measured on standard output for a person, and with ``--json`` one line last that a program reads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from app.storage.embedded import EmbeddedServer
+
+
+def parser(module_doc: str | None) -> argparse.ArgumentParser:
+    """A parser with ``--json``; its description is the first line of the bench's docstring."""
+    found = argparse.ArgumentParser(description=(module_doc or "").strip().splitlines()[0] if module_doc else None)
+    found.add_argument("--json", action="store_true", help="print one JSON line last")
+    return found
+
+
+def report(ok: bool, figures: Mapping[str, Any], as_json: bool) -> NoReturn:
+    """Print the figures and end: 0 where every figure is as promised, 1 where one falls short."""
+    if as_json:
+        print(json.dumps({"ok": ok, **figures}, default=str), flush=True)
+    else:
+        width = max(map(len, figures), default=0)
+        for name, value in figures.items():
+            print(f"{name:<{width}}  {_shown(value)}")
+        print("as promised" if ok else "SHORT OF THE PROMISE", flush=True)
+    sys.exit(0 if ok else 1)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of ``values`` lie (nearest rank); ``share`` in (0, 1]."""
+    ordered = sorted(values)
+    return ordered[max(0, min(len(ordered) - 1, round(share * len(ordered)) - 1))]
+
+
+def median(values: Sequence[float]) -> float:
+    """The median."""
+    return statistics.median(values)
+
+
+class Stopwatch:
+    """Wall time and this process's CPU time of a ``with`` block, in seconds."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def __enter__(self) -> Stopwatch:
+        self._began = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall = time.perf_counter() - self._began[0]
+        self.cpu = time.process_time() - self._began[1]
+
+
+@contextmanager
+def scratch(prefix: str = "qw-bench-") -> Iterator[Path]:
+    """An empty directory that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as path:
+        yield Path(path)
+
+
+@contextmanager
+def database(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServer]:
+    """A PostgreSQL of the bench's own, durable unless ``settings`` say otherwise. Not migrated."""
+    with scratch("qw-pg-") as path:
+        server = EmbeddedServer.start(path, settings=settings)
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds that a living process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
