@@ -50,7 +50,7 @@ class Bluesky:
         terms="public web data; the label !no-unauthenticated is kept in mind and posts are never stored",
     )
 
-    def __init__(self, appview: str = "https://public.api.bsky.app", plc: str = "https://plc.directory") -> None:
+    def __init__(self, appview: str, plc: str) -> None:
         self.appview = appview.rstrip("/")
         self.plc = plc.rstrip("/")
 

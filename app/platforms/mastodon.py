@@ -51,7 +51,7 @@ class Mastodon:
         cannot_see="posts for followers; posts deleted between two looks; replies, quotes and boosts where the server "
         "shows its API only after a login (then originals, from RSS; on GoToSocial without unlisted ones)",
         needs="nothing",
-        history="the whole visible history, 40 posts a page, 300 pages in 15 minutes; owners may have old posts deleted",
+        history="the whole visible history, 40 posts a page, 300 pages in 15 minutes; some owners let old posts go",
         batch="40 accounts a request on Mastodon 4.3 and later",
         limits="300 requests in 5 minutes and address; at most 0.9 a second are made to one server",
         terms="each server has rules of its own; one request at a time, with a contact in the User-Agent",
