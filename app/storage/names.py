@@ -91,19 +91,27 @@ async def find_many(conn: AsyncConnection, keys: Sequence[str]) -> list[int]:
     return list(found)
 
 
-_SELECT = """
-select id from accounts
-where ($1::text is null or tags @> array[$1]) and ($2::text is null or platform = $2)
-  and ($3::int is null or subject_id = $3) and ($4::int[] is null or id = any($4))
-order by id limit $5
-"""
+def conditions(selection: Selection, first: int) -> tuple[str, list[object]]:
+    """The set as a condition on ``accounts a`` and its values, the first of them ``$first``.
+
+    Only what was given stands in it: the planner then finds the index for it.
+    """
+    asked = (
+        ("a.tags @> array[${}::text]", selection.tag),
+        ("a.platform = ${}", selection.platform),
+        ("a.subject_id = ${}::int", selection.subject_id),
+        ("a.id = any(${}::int[])", None if selection.ids is None else list(selection.ids)),
+    )
+    given = [(condition, value) for condition, value in asked if value is not None]
+    parts = [condition.format(first + at) for at, (condition, _) in enumerate(given)]
+    return " and ".join(parts) or "true", [value for _, value in given]
 
 
 async def select_ids(conn: AsyncConnection, selection: Selection, *, limit: int) -> list[int]:
     """Internal ids of the set, in the order of addition, at most ``limit``."""
-    ids = None if selection.ids is None else list(selection.ids)
-    rows = await fetch(conn, _SELECT, selection.tag, selection.platform, selection.subject_id, ids, limit)
-    return [row[0] for row in rows]
+    selected, values = conditions(selection, first=2)
+    sql = f"select a.id from accounts a where {selected} order by a.id limit $1"  # noqa: S608 - constants only
+    return [row[0] for row in await fetch(conn, sql, limit, *values)]
 
 
 async def handles_of(conn: AsyncConnection, account_id: int) -> list[tuple[str, datetime]]:

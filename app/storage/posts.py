@@ -106,7 +106,8 @@ async def load(
 
 _LAST = f"""
 select id, {COLUMNS} from unnest($1::int[]) id cross join lateral (
-    select * from posts where account_id = id and posted_at < $2 and marks & $4 <> 0 and first_seen_at <= $5
+    select * from posts
+    where account_id = id and posted_at < $2 and marks & $4 <> 0 and first_seen_at <= $5 and marks & $6 = 0
     order by posted_at desc limit $3
 ) last order by id, posted_at
 """  # noqa: S608 - constants only
@@ -120,10 +121,15 @@ async def load_last(
     kinds: Kind = DEFAULT_KINDS,
     as_of: datetime = LATEST,
     each: int = 1,
+    counted: bool = False,
 ) -> dict[int, list[Post]]:
-    """The last ``each`` posts of every account before an instant, oldest first. Every asked account has an entry."""
+    """The last ``each`` posts of every account before an instant, oldest first. Every asked account has an entry.
+
+    ``counted``: only those that end a silence, so no back-dated ones (``domain.silence.counts``).
+    """
     found: dict[int, list[Post]] = {account_id: [] for account_id in account_ids}
-    for row in await fetch(conn, _LAST, list(found), before, each, int(kinds), as_of):
+    without = int(DateNote.BACKDATED) << 8 if counted else 0
+    for row in await fetch(conn, _LAST, list(found), before, each, int(kinds), as_of, without):
         account_id, *rest = row
         found[account_id].append(read_post(rest))
     return found
