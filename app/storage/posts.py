@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Kind, Post
 from app.storage.raw import fetch
+from app.storage.tables import UNDATED
 
 #: Bounds for questions without a window and without an ``as_of``.
 EARLIEST = datetime.min.replace(tzinfo=UTC)
@@ -79,7 +80,8 @@ select account_id, {COLUMNS} from posts
 where account_id = any($1::int[]) and posted_at >= $2 and posted_at < $3 and marks & $4 <> 0 and first_seen_at <= $5
 union all
 select account_id, {COLUMNS} from posts
-where account_id = any($1::int[]) and posted_after < $3 and posted_at >= $3 and marks & $4 <> 0 and first_seen_at <= $5
+where account_id = any($1::int[]) and posted_at >= $3 and ({UNDATED}) and (posted_after is null or posted_after < $3)
+  and marks & $4 <> 0 and first_seen_at <= $5
 order by account_id, posted_at, native_id
 """  # noqa: S608 - constants only
 

@@ -169,13 +169,9 @@ posts = Table(  # id, time, kind, link; never content. Eight columns: a ninth co
     # and inserts only ids that it has looked up (decision 0005).
     Index("ix_posts_account_id_posted_at", "account_id", "posted_at"),
 )
-# Undated posts, which may belong to a window that ends before their posted_at. Empty for sources with dates.
-Index(
-    "ix_posts_account_id_posted_after",
-    posts.c.account_id,
-    posts.c.posted_after,
-    postgresql_where=posts.c.posted_after.is_not(None),
-)
+# Undated posts may belong to a window that ends before their posted_at. Empty for sources with dates.
+UNDATED = "marks & 1536 <> 0 or posted_after is not null"  # 1536: DateNote MISSING or UNREADABLE, in the high byte
+Index("ix_posts_undated", posts.c.account_id, posts.c.posted_at, postgresql_where=text(UNDATED))
 
 coverage = Table(
     "coverage",

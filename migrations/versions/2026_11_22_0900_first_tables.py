@@ -87,10 +87,10 @@ def upgrade() -> None:
     )
     op.create_index("ix_posts_account_id_posted_at", "posts", ["account_id", "posted_at"])
     op.create_index(
-        "ix_posts_account_id_posted_after",
+        "ix_posts_undated",
         "posts",
-        ["account_id", "posted_after"],
-        postgresql_where=sa.text("posted_after IS NOT NULL"),
+        ["account_id", "posted_at"],
+        postgresql_where=sa.text("marks & 1536 <> 0 or posted_after is not null"),
     )
     op.create_table(
         "subjects",

@@ -1,0 +1,101 @@
+"""The longest silences on record, for one account or a thousand, from the few rows of ``storage.gaps``.
+
+May assume that every look keeps ``account_state`` and ``gaps`` up to date. Promises: for the default kinds and a window
+that ends now the longest possible and the longest proven streak are exact; a length that coverage does not prove is
+never given as proven. Streaks of other kinds or moments come from ``domain.silence.streaks`` over posts and coverage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.models import Interval
+from app.domain.silence import Streak
+from app.storage.names import Selection, conditions
+from app.storage.raw import fetch
+from app.storage.silence import COLUMNS, TABLES, Standing, live_streaks
+
+ZERO = timedelta(0)
+
+
+class Longest(NamedTuple):
+    """The longest streak of an account that has a part in the window, whole; of equals the latest."""
+
+    standing: Standing
+    streak: Streak
+    """The open streak, which may be the longest itself."""
+    whole: Interval | None
+    """The longest, by what is possible: it ends now when it is the open one. None where no post is known."""
+    whole_proven: timedelta
+    """How much of that one is proven, from its start."""
+    proven: Interval | None
+    """The longest proven part of any. None where nothing is proven."""
+
+
+#: A closed streak and its proven part: of those that end after $1 the longest, and the longest proven.
+LONGEST = """
+left join lateral (
+    select starts_at, ends_at, proven_until from gaps
+    where account_id = a.id and ends_at > $1 order by ends_at - starts_at desc, ends_at desc limit 1
+) w on true
+left join lateral (
+    select starts_at, proven_until from gaps
+    where w.proven_until < w.ends_at and account_id = a.id and proven_until > $1
+    order by proven_until - starts_at desc, ends_at desc limit 1
+) p on true"""
+CLOSED = """w.starts_at, w.ends_at, w.proven_until, coalesce(p.starts_at, w.starts_at) as proven_start,
+coalesce(p.proven_until, w.proven_until) as proven_end"""
+
+
+async def longest(
+    conn: AsyncConnection,
+    selection: Selection,
+    window_start: datetime,
+    *,
+    now: datetime,
+    after: int | None = None,
+    limit: int = 1000,
+) -> list[Longest]:
+    """The longest streak of every account of a set in [window_start, now), in the order of addition.
+
+    ``after`` is the internal id of the last account given.
+    """
+    selected, values = conditions(selection, first=4)
+    sql = f"""select {COLUMNS}, {CLOSED} from {TABLES} {LONGEST}
+where {selected} and ($2::int is null or a.id > $2) order by a.id limit $3"""  # noqa: S608 - constants only
+    rows = await fetch(conn, sql, window_start, after, limit, *values)
+    width = len(Standing._fields)
+    standings = [Standing._make(row[:width]) for row in rows]
+    streaks = await live_streaks(conn, standings, now)
+    return [
+        pick(each, streaks[each.account_id], row[width:], window_start, now)
+        for each, row in zip(standings, rows, strict=True)
+    ]
+
+
+def pick(
+    standing: Standing, streak: Streak, closed: Sequence[datetime | None], window_start: datetime, now: datetime
+) -> Longest:
+    """The longest among the closed ones (the columns ``CLOSED``) and the open one."""
+    whole, whole_proven = _open(streak, now)
+    proven = Interval(whole.start, whole.start + whole_proven) if whole and whole_proven else streak.tail
+    if proven is not None and proven.end <= window_start:
+        proven = None
+    starts_at, ends_at, proven_until, proven_start, proven_end = closed
+    if starts_at is None or ends_at is None or proven_until is None or proven_start is None or proven_end is None:
+        return Longest(standing, streak, whole, whole_proven, proven)
+    if whole is None or ends_at - starts_at > whole.length:
+        whole, whole_proven = Interval(starts_at, ends_at), proven_until - starts_at
+    if proven_end > window_start and proven_end - proven_start > (proven.length if proven else ZERO):
+        proven = Interval(proven_start, proven_end)
+    return Longest(standing, streak, whole, whole_proven, proven)
+
+
+def _open(streak: Streak, now: datetime) -> tuple[Interval | None, timedelta]:
+    if streak.starts_at is None:
+        return None, ZERO
+    return Interval(streak.starts_at, max(now, streak.starts_at)), streak.proven
