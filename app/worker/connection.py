@@ -8,6 +8,7 @@ state is in any doubt says so and is not used again. Knows nothing of addresses,
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -88,8 +89,8 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def eof_received(self) -> None:
-        """The source has finished in good order (for TLS: said so): the end of a body without a length."""
-        if self._open_ended and self._waiter is not None and not self._waiter.done():
+        """The source has finished: the end of a body without a length, if TLS does not tell otherwise."""
+        if self._open_ended and self._waiter is not None and _announced(self._transport):
             self._finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -158,3 +159,12 @@ class Connection(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_exception(error)
         self.close()
+
+
+def _announced(transport: asyncio.Transport | None) -> bool:
+    """Whether the end of a TLS connection came with close_notify (asyncio's own loop does not say); plain ones pass."""
+    tls = None if transport is None else transport.get_extra_info("ssl_object")
+    try:
+        return tls is None or tls.read(1) == b""
+    except ssl.SSLError:  # it would wait for more
+        return False

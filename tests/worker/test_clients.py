@@ -1,0 +1,130 @@
+"""Kept connections: reused, bounded, never leaked, never confused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.platforms.base import Request, Response
+from app.worker.clients import Clients
+from app.worker.connection import Connection
+from app.worker.fetch import Fetcher
+from app.worker.guard import Guard
+from app.worker.urls import split_url
+from bench.rawserver import LOOPBACK, always, answer, loopback_fetcher, serve
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+async def ask(clients: Clients, url: str) -> int:
+    parts = split_url(url)
+    head = f"GET / HTTP/1.1\r\nHost: {parts.origin.authority}\r\n\r\n".encode()
+    return (await clients.exchange(parts.origin, head)).status
+
+
+def made(most_idle: int = 500, idle_seconds: float = 60.0) -> Clients:
+    return Clients(Guard(allow_networks=[LOOPBACK]), most_idle=most_idle, idle_seconds=idle_seconds)
+
+
+async def test_one_connection_for_many_questions() -> None:
+    clients = made()
+    async with serve(always(answer(body=b"x"))) as server:
+        assert [await ask(clients, server.url) for _ in range(5)] == [200] * 5
+        assert (server.connections, clients.idle) == (1, 1)
+        clients.close()
+        assert clients.idle == 0
+
+
+async def test_a_connection_closed_meanwhile_costs_one_more_dial() -> None:
+    clients, turns = made(), iter(range(99))
+
+    async def second_is_late(head: bytes, writer: asyncio.StreamWriter) -> bool:
+        if next(turns) % 2 == 0:
+            writer.write(answer(body=b"x"))
+            return True
+        return False  # read the question, then closed without a word
+
+    async with serve(second_is_late) as server:
+        assert [await ask(clients, server.url) for _ in range(3)] == [200] * 3
+        assert len(server.requests) == 5
+        clients.close()
+
+
+async def test_no_more_idle_than_allowed_and_no_longer() -> None:
+    clients = made(most_idle=2, idle_seconds=0.05)
+    async with serve(always(answer())) as a, serve(always(answer())) as b, serve(always(answer())) as c:
+        for server in (a, b, c):
+            await ask(clients, server.url)
+        assert clients.idle == 2
+        await ask(clients, a.url)  # the oldest had to go
+        assert (a.connections, c.connections) == (2, 1)
+        await asyncio.sleep(0.2)
+        assert clients.idle == 0
+
+
+async def test_bytes_nobody_asked_for_end_the_connection() -> None:
+    clients = made()
+
+    async def chatty(head: bytes, writer: asyncio.StreamWriter) -> bool:
+        writer.write(answer(body=b"x"))
+        await writer.drain()
+        await asyncio.sleep(0.01)
+        writer.write(answer("500 Not yours", body=b"poison"))
+        return True
+
+    async with serve(chatty) as server:
+        assert await ask(clients, server.url) == 200
+        await asyncio.sleep(0.05)
+        assert await ask(clients, server.url) == 200
+        assert server.connections == 2
+        clients.close()
+
+
+async def test_a_closed_connection_says_so() -> None:
+    connection = Connection()
+    connection.close()
+    assert not connection.reusable
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
+
+
+async def churn(fetcher: Fetcher, url: str, seconds: float, tasks: int = 20) -> int:
+    """E12: cancelled after 0 to 4 ms, again and again, by many."""
+    until, chance, cancelled = time.monotonic() + seconds, random.Random(1), 0  # noqa: S311
+
+    async def one() -> None:
+        nonlocal cancelled
+        while time.monotonic() < until:
+            try:
+                await asyncio.wait_for(fetcher.send(Request(url), now=lambda: NOW), chance.uniform(0, 0.004))
+            except TimeoutError:
+                cancelled += 1
+
+    await asyncio.gather(*(one() for _ in range(tasks)))
+    return cancelled
+
+
+async def test_cancelled_looks_leak_nothing() -> None:
+    fetcher, clients = loopback_fetcher()
+
+    async def slowly(head: bytes, writer: asyncio.StreamWriter) -> bool:
+        await asyncio.sleep(0.002)
+        return await always(answer(body=b"x" * 2_000))(head, writer)
+
+    async with serve(slowly) as server:
+        await fetcher.send(Request(server.url), now=lambda: NOW)
+        clients.close()
+        await asyncio.sleep(0.05)
+        before = open_files()
+        assert await churn(fetcher, server.url, seconds=1.5) > 100
+        results = [await fetcher.send(Request(server.url), now=lambda: NOW) for _ in range(10)]
+        assert all(isinstance(result, Response) and len(result.body) == 2_000 for result in results)
+        clients.close()
+        await asyncio.sleep(0.1)
+        assert abs(open_files() - before) <= 5
