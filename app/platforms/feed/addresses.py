@@ -92,6 +92,14 @@ def guesses(url: str) -> list[str]:
     return beneath + [urljoin(url, guess) for guess in _GUESSES]
 
 
+def join(base: str, href: str) -> str:
+    """``href`` made absolute; as it stands where the two do not go together."""
+    try:
+        return urljoin(base, href)
+    except ValueError:
+        return href
+
+
 def _normal(parts: SplitResult) -> str:
     host = (parts.hostname or "").rstrip(".")
     if ":" in host:

@@ -11,8 +11,8 @@ import msgspec
 from app.domain.models import DateNote
 from app.platforms.dates import Dated, read_date, read_epoch
 from app.platforms.feed import charset
+from app.platforms.feed.addresses import join
 from app.platforms.feed.document import FLOOD, Document, Entry, NotReadable
-from app.platforms.feed.xmlfeed import join
 
 _VERSION = "jsonfeed.org/version/"
 _LOGIN_WORDS = ("auth", "login", "log in", "sign in", "token", "session", "permission", "forbidden", "denied")

@@ -33,9 +33,6 @@ _RSSES = (
     "http://my.netscape.com/rdf/simple/0.9/",
     "http://channel.netscape.com/rdf/simple/0.9/",
     "http://purl.org/net/rss1.1#",
-    "http://backend.userland.com/rss",
-    "http://backend.userland.com/rss2",
-    "http://backend.userland.com/RSS2",
     "http://blogs.law.harvard.edu/tech/rss",
     "http://cyber.law.harvard.edu/rss",
     "http://my.netscape.com/publish/formats/rss-0.91.dtd",
@@ -52,6 +49,9 @@ PREFIXES = {
     "feedburner": FEEDBURNER,
     "fh": HISTORY,
 }
+
+_USERLAND = "http://backend.userland.com/rss"
+_ITUNES = tuple(f"http://www.itunes.com/{path}-1.0.dtd" for path in ("dtds/podcast", "DTDs/Podcast", "DTDs/PodCast"))
 
 _RSS_FIELDS = {
     "guid": "id", "link": "link", "title": "title", "pubdate": "published", "description": "body",
@@ -71,8 +71,10 @@ class Vocabulary(dict[str, str]):
 
     def __missing__(self, name: str) -> str:
         uri, _, local = name.rpartition(" ")
-        lowered = local.lower()
-        meaning = "" if lowered == local else self.get(f"{uri} {lowered}" if uri else lowered, "")
+        local = local.lower()
+        if uri.lower().startswith(_USERLAND):  # RSS 2.0 has no namespace, but some wrote one version's or another's
+            uri = ""
+        meaning = self.get(f"{uri} {local}" if uri else local, "")
         if len(self) < self._MOST:
             self[name] = meaning
         return meaning
@@ -95,6 +97,13 @@ ITEM_FIELDS_AND_TEXTS = Vocabulary(
         f"{DCTERMS} modified": "updated",
         f"{FEEDBURNER} origlink": "original",
         f"{CONTENT} encoded": "body",
+        f"{DC} title": "title",
+        f"{DC} description": "body",
+        "http://www.w3.org/1999/xhtml body": "body",
+        **_everywhere(_ITUNES, {"summary": "body"}),
+        "fullitem": "body",
+        "body": "body",
+        "enclosure": "body",
     }
 )
 ITEM_FIELDS = Vocabulary(

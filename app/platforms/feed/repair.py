@@ -13,7 +13,7 @@ from html.entities import html5
 
 from app.platforms.feed.names import PREFIXES
 
-_LEADING = re.compile(r"[\s\ufeff\ufffd\x00]*+(?=<)")
+_JUNK = " \t\r\n\x0b\x0c\x00\ufeff\ufffd"
 _DECLARATION = re.compile(r"<\?xml[^<>]*\?>")
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _AMPERSAND = re.compile(r"&(?:#([0-9]{1,7});|#[xX]([0-9a-fA-F]{1,6});|([A-Za-z][A-Za-z0-9]{0,31});)?")
@@ -27,10 +27,7 @@ _HEAD = 65_536  # where the root's start tag is looked for
 
 def repair(text: str) -> str:
     """The text as XML would have it, without a declaration (characters are known by now)."""
-    if found := _LEADING.match(text):
-        text = text[found.end() :]
-    if found := _DECLARATION.match(text):
-        text = text[found.end() :]
+    text = _undeclared(text)
     text = _NOT_XML.sub("", text)
     pieces: list[str] = []
     outside: list[str] = []
@@ -45,6 +42,18 @@ def repair(text: str) -> str:
     outside.append(text[position:])
     pieces.append(_AMPERSAND.sub(_reference, text[position:]))
     return _declare(pieces, outside)
+
+
+def _undeclared(text: str) -> str:
+    """Without what stands before the first tag: junk, comments, and the declaration, which may only come first."""
+    while True:
+        text = text.lstrip(_JUNK)
+        if text.startswith("<!--") and (end := text.find("-->")) >= 0:
+            text = text[end + 3 :]
+        elif found := _DECLARATION.match(text):
+            text = text[found.end() :]
+        else:
+            return text
 
 
 def _reference(found: re.Match[str]) -> str:

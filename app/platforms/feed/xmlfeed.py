@@ -1,39 +1,20 @@
-"""RSS 0.9x to 2.0, RSS 1.0 (RDF), Atom 0.3 and 1.0, read by expat in one pass.
+"""RSS 0.9x to 2.0, RSS 1.0 (RDF), Atom 0.3 and 1.0.
 
-Assumes a whole HTTP body. Promises: no network, no files, no external entities; own entities only when they are short
-words; bounded depth, items and time; a document whose root is not closed is never read as a page (``truncated``);
-text that nobody needs is never collected. Ill-formed documents are mended where what is meant is certain
-(``repair``), else refused.
+Assumes a whole HTTP body. Promises: a document whose root is not closed is never read as a page (``truncated``);
+ill-formed documents are mended where what is meant is certain (``repair``), else refused; for the rest see
+``xmlreader``.
 """
 
 from __future__ import annotations
 
-from urllib.parse import urljoin
-from xml.parsers import expat  # only declared entities that are short words pass, see _entity
+from xml.parsers import expat
 
-from app.domain.models import DateNote
-from app.platforms.dates import Dated, read_date
 from app.platforms.feed import charset
-from app.platforms.feed.document import FLOOD, Document, Entry, NotReadable
-from app.platforms.feed.names import (
-    CHANNELS,
-    FEED_FIELDS,
-    ITEM_FIELDS,
-    ITEM_FIELDS_AND_TEXTS,
-    ITEMS,
-    RDF_ABOUT,
-    ROOTS,
-    XML_BASE,
-)
+from app.platforms.feed.document import Document, NotReadable
 from app.platforms.feed.repair import repair
+from app.platforms.feed.xmlreader import XMLReader
 
-_DEEPEST = 256
-_ENTITY_LENGTH = 64
 _ENTITY_BODY = 262_144  # documents longer than this may not declare entities: it bounds what they can grow to
-_DATES = ("published", "dated", "created", "updated")
-_NO_DATE: Dated = (None, DateNote.MISSING)
-_WEB = ("http://", "https://")
-_HTML_TYPES = ("", "text/html", "application/xhtml+xml")
 
 
 def read_xml(body: bytes, content_type: str, url: str, *, texts: bool = False) -> Document:
@@ -42,16 +23,16 @@ def read_xml(body: bytes, content_type: str, url: str, *, texts: bool = False) -
     ``url`` is where they came from: the base of relative links. ``texts`` collects titles and bodies of the items too,
     which only feeds without ids and links need.
     """
-    reader = _Reader(url, texts, len(body) <= _ENTITY_BODY)
+    reader = XMLReader(url, texts, len(body) <= _ENTITY_BODY)
     try:
         if charset.is_utf8(body, content_type):
             return reader.read(body)
         return reader.read(charset.decode(body, content_type).removeprefix("\ufeff"))
     except expat.ExpatError as error:
-        return _read_mended(error, body, content_type, _Reader(url, texts, len(body) <= _ENTITY_BODY))
+        return _read_mended(error, body, content_type, XMLReader(url, texts, len(body) <= _ENTITY_BODY))
 
 
-def _read_mended(first: expat.ExpatError, body: bytes, content_type: str, reader: _Reader) -> Document:
+def _read_mended(first: expat.ExpatError, body: bytes, content_type: str, reader: XMLReader) -> Document:
     try:
         return reader.read(repair(charset.decode(body, content_type)))
     except expat.ExpatError as error:
@@ -69,222 +50,3 @@ _CUT = (
     expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
     expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
 )
-
-
-class _Reader:
-    """The state of one pass. ``depth`` counts open elements; the root has depth 1."""
-
-    __slots__ = (
-        "append", "base", "channel_depth", "depth", "document", "entities", "field", "fields", "form", "item",
-        "item_base", "item_depth", "parser", "parts", "text_depth", "whole",
-    )  # fmt: skip
-
-    def __init__(self, url: str, texts: bool, entities: bool) -> None:
-        self.base = self.item_base = url
-        self.fields = ITEM_FIELDS_AND_TEXTS if texts else ITEM_FIELDS
-        self.entities = entities
-        self.depth = 0
-        self.channel_depth = self.item_depth = self.text_depth = -1
-        self.item: dict[str, str] | None = None
-        self.parts: list[str] = []
-        self.append = self.parts.append
-        self.field = self.form = ""
-        self.whole = False
-        self.document = Document("")
-        self.parser = expat.ParserCreate("utf-8", " ")
-        self.parser.buffer_text = True
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.EntityDeclHandler = self._entity
-
-    def read(self, source: bytes | str) -> Document:
-        """Raises NotReadable, or ExpatError where the document is ill-formed before its root is closed."""
-        try:
-            self.parser.Parse(source, True)
-        except expat.ExpatError:
-            if not self.whole:  # what follows a closed root is no part of the feed
-                raise
-        finally:
-            self.parser.StartElementHandler = self.parser.EndElementHandler = None
-            self.parser.EntityDeclHandler = self.parser.CharacterDataHandler = None
-        return self.document
-
-    # -- elements ------------------------------------------------------------------------------------------------------
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        depth = self.depth = self.depth + 1
-        if self.item is not None:
-            if depth == self.item_depth + 1:
-                meaning = self.fields[name]
-                if meaning:
-                    self._start_field(meaning, attributes)
-            elif depth > _DEEPEST:
-                raise NotReadable("too_deep", f"elements nested more than {_DEEPEST} deep")
-        elif depth <= 3 and self.form:
-            if ITEMS[name]:
-                self._start_item(attributes)
-            elif depth == self.channel_depth + 1:
-                meaning = FEED_FIELDS[name]
-                if meaning:
-                    self._start_field(meaning, attributes)
-            elif CHANNELS[name] and self.channel_depth < 0:
-                self.channel_depth = depth
-                self._rebase(attributes)
-        elif depth == 1:
-            self._start_root(name, attributes)
-        elif depth > _DEEPEST:
-            raise NotReadable("too_deep", f"elements nested more than {_DEEPEST} deep")
-
-    def _start_root(self, name: str, attributes: dict[str, str]) -> None:
-        self.form = ROOTS[name]
-        if not self.form:
-            local = name.rpartition(" ")[2][:40]
-            if local.lower() == "html":
-                raise NotReadable("html_page", "a web page instead of a feed")
-            raise NotReadable("not_a_feed", f"an XML document of another kind ({local!r})")
-        self.document.form = self.form
-        if self.form == "atom":
-            self.channel_depth = 1
-        self._rebase(attributes)
-
-    def _rebase(self, attributes: dict[str, str]) -> None:
-        if base := attributes.get(XML_BASE):
-            self.base = join(self.base, base)
-
-    def _start_item(self, attributes: dict[str, str]) -> None:
-        if len(self.document.entries) >= FLOOD:
-            raise NotReadable("too_many_items", f"more than {FLOOD} items")
-        self.item = {}
-        self.item_depth = self.depth
-        self.item_base = self.base
-        if attributes:
-            if base := attributes.get(XML_BASE):
-                self.item_base = join(self.base, base)
-            if about := attributes.get(RDF_ABOUT):
-                self.item["id"] = about.strip()
-
-    def _start_field(self, meaning: str, attributes: dict[str, str]) -> None:
-        if attributes:
-            if meaning == "@link" or (meaning == "link" and "href" in attributes):
-                self._link(attributes)
-                return
-            if meaning == "id" and attributes.get("isPermaLink", "").strip().lower() == "false":
-                meaning = "name"
-        if meaning[0] == "@":
-            if meaning != "@link":
-                setattr(self.document, meaning[1:], True)
-            return
-        self.field = meaning
-        self.text_depth = self.depth
-        self.parser.CharacterDataHandler = self.append
-
-    def _end(self, _name: str) -> None:
-        depth = self.depth
-        if depth == self.text_depth:
-            self._end_text()
-        elif depth == self.item_depth:
-            self._end_item()
-        elif depth == 1:
-            self.whole = True
-        elif depth == self.channel_depth:
-            self.channel_depth = _DEEPEST + 2
-        self.depth = depth - 1
-
-    def _end_text(self) -> None:
-        self.parser.CharacterDataHandler = None
-        self.text_depth = -1
-        parts = self.parts
-        if not parts:
-            return
-        text = (parts[0] if len(parts) == 1 else "".join(parts)).strip()
-        parts.clear()
-        if not text:
-            return
-        if self.item is not None:
-            self.item.setdefault(self.field, text)
-        elif not getattr(self.document, _ABOUT[self.field]):
-            setattr(self.document, _ABOUT[self.field], text)
-
-    def _end_item(self) -> None:
-        item, self.item, self.item_depth = self.item or {}, None, -1
-        get = item.get
-        link = get("original") or get("link") or get("other link", "")
-        guid = get("id", "")
-        if not link and self.form == "rss" and guid.startswith(_WEB):
-            link = guid
-        elif link and not link.startswith(_WEB):
-            link = join(self.item_base, link)
-        date, text = _date(item)
-        self.document.entries.append(Entry(get("name") or guid, link, date, get("title", ""), get("body", ""), text))
-
-    # -- attributes that speak -----------------------------------------------------------------------------------------
-
-    def _link(self, attributes: dict[str, str]) -> None:
-        """A ``link`` in Atom's manner, in an item or of the feed."""
-        href = attributes.get("href", "").strip()
-        if not href:
-            return
-        relation = attributes.get("rel", "alternate").strip().lower()
-        if self.item is not None:
-            if relation == "alternate":
-                kind = attributes.get("type", "").strip().lower()
-                self.item.setdefault("link" if kind in _HTML_TYPES else "other link", href)
-            return
-        name = _RELATIONS.get(relation)
-        if name is not None and not getattr(self.document, name):
-            setattr(self.document, name, join(self.base, href))
-
-    # -- danger --------------------------------------------------------------------------------------------------------
-
-    def _entity(
-        self, name: str, parameter: bool, value: str | None, _base: str | None, system: str | None, *_rest: object
-    ) -> None:
-        """Own entities: short words in short documents only; they cannot contain each other, so they cannot explode.
-
-        Parameter and external entities are declared by some real feeds; expat never follows them.
-        """
-        if parameter or system is not None or value is None:
-            return
-        if not self.entities or len(value) > _ENTITY_LENGTH or "&" in value or "<" in value:
-            raise NotReadable("entity_declared", f"the document declares an entity of its own ({name[:40]!r})")
-
-
-_RELATIONS = {
-    "alternate": "site",
-    "self": "self_url",
-    "next": "next_url",
-    "prev-archive": "previous_archive",
-    "hub": "hub",
-    **dict.fromkeys(("first", "last", "previous", "prev", "next-archive", "current"), "paged"),
-}
-_ABOUT = {
-    "id": "id",
-    "name": "id",
-    "title": "title",
-    "link": "site",
-    "generator": "generator",
-    "ttl": "ttl",
-    "update_period": "update_period",
-    "update_frequency": "update_frequency",
-}
-
-
-def _date(item: dict[str, str]) -> tuple[Dated, str]:
-    """The first readable date in the order of authority, and the text of the first there is."""
-    unread, first = _NO_DATE, ""
-    for name in _DATES:
-        if text := item.get(name):
-            found = read_date(text)
-            first = first or text
-            if found[0] is not None:
-                return found, first
-            unread = found
-    return unread, first
-
-
-def join(base: str, href: str) -> str:
-    """``href`` made absolute; as it stands where the two do not go together."""
-    try:
-        return urljoin(base, href)
-    except ValueError:
-        return href
