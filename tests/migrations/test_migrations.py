@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import ConfigError
@@ -79,3 +80,49 @@ async def test_a_database_of_a_newer_version_is_refused(new_database: Callable[[
     await engine.dispose()
     with pytest.raises(ConfigError, match="9999"):
         await migrate.upgrade(url)
+
+
+@pytest.fixture
+async def empty_url(new_database: Callable[[], str]) -> str:
+    """A database as an operator hands it over: nothing in it."""
+    url = new_database()
+    engine = create_engine(url)
+    async with engine.begin() as connection:
+        await connection.run_sync(run, command.downgrade, "base")
+        await connection.execute(text("DROP TABLE alembic_version"))
+    await engine.dispose()
+    return url
+
+
+async def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
+    changed = await asyncio.gather(*(migrate.upgrade(empty_url) for _ in range(4)))
+    assert sorted(changed) == [False, False, False, True]
+
+
+class BrokenOff(Exception):
+    """What a kill is to the server: the transaction ends without a commit."""
+
+
+async def upgrade_with(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.run_sync(run, command.upgrade, "head")
+
+
+@pytest.mark.parametrize("statement", [1, 2, 5, 15, 25])
+async def test_a_migration_that_breaks_off_leaves_nothing_and_runs_again(empty_url: str, statement: int) -> None:
+    engine = create_engine(empty_url)
+    seen = 0
+
+    def break_off(*_: object) -> None:
+        nonlocal seen
+        seen += 1
+        if seen == statement:
+            raise BrokenOff
+
+    event.listen(engine.sync_engine, "before_cursor_execute", break_off)
+    with pytest.raises(BrokenOff):
+        await upgrade_with(engine)
+    event.remove(engine.sync_engine, "before_cursor_execute", break_off)
+    assert await catalogue(engine) == []
+    await engine.dispose()
+    assert await migrate.upgrade(empty_url) is True
