@@ -33,39 +33,42 @@ class Taker(NamedTuple):
     platform: str
     native_id: str
     handle: str
-    display_name: str
-    profile_url: str
     subject: str | None
     subject_name: str | None
-    zone: str
     valid_from: datetime | None
     valid_to: datetime | None
     outcome: str | None
 
 
 _WIDTH = len(Taker._fields)
-_TAKER = """a.id, a.public_id, a.platform, a.native_id, a.handle, a.display_name, a.profile_url, j.public_id, j.name,
-coalesce(j.zone, 'UTC'), a.valid_from, a.valid_to, s.outcome"""
+_TAKER = """a.id, a.public_id, a.platform, a.native_id, a.handle, j.public_id, j.name, a.valid_from, a.valid_to,
+s.outcome"""
 #: Counted (``domain.silence.counts``). Parameters: $1 after, $2 and $3 the window, $4 kinds, $5 as_of, $6 limit.
 _COUNTED = f"marks & $4 <> 0 and marks & {int(DateNote.BACKDATED) << 8} = 0 and first_seen_at <= $5"
-#: The first post that was made inside for certain; whether one may have been; what coverage says of the whole window.
+#: The first post that was made inside for certain; whether another may have been; what coverage says of the window.
+#: Where one stretch spans the window nothing more is asked; else the server joins the stretches (``u``).
 _ANSWER = f"""
-select {_TAKER}, c.plain, c.covers, c.largest_gap, c.read_back,
+select {_TAKER}, c.plain, c.spans or u.covers as covers, c.largest_gap,
+       not (c.live_spans or coalesce(u.live_covers, false)) as read_back,
        p.posted_at is null and exists (
            select from posts where account_id = a.id and posted_at >= $2 and ({UNDATED}) and {_COUNTED}
            and (posted_after is null or posted_after < $3)) as doubtful, p.*
 from accounts a join account_state s on s.account_id = a.id left join subjects j on j.id = a.subject_id
 left join lateral (
     select {COLUMNS} from posts where account_id = a.id and posted_at >= $2 and posted_at < $3 and {_COUNTED}
-    and (not ({UNDATED}) or posted_after >= $2) order by posted_at, native_id limit 1
+    and (not ({UNDATED}) or posted_after >= $2) order by posted_at limit 1
 ) p on true
 left join lateral (
     select bool_and(kinds & $4 = $4 and recorded_to <= $5) as plain, max(largest_gap_s) as largest_gap,
-           range_agg(tstzrange(starts_at, ends_at)) @> tstzrange($2, $3) as covers,
-           not coalesce(range_agg(tstzrange(starts_at, ends_at)) filter (where live) @> tstzrange($2, $3), false)
-               as read_back
+           bool_or(starts_at <= $2 and ends_at >= $3) as spans,
+           bool_or(live and starts_at <= $2 and ends_at >= $3) as live_spans
     from coverage where account_id = a.id and ends_at > $2 and starts_at < $3 and recorded_from <= $5
 ) c on true
+left join lateral (
+    select range_agg(tstzrange(starts_at, ends_at)) @> tstzrange($2, $3) as covers,
+           range_agg(tstzrange(starts_at, ends_at)) filter (where live) @> tstzrange($2, $3) as live_covers
+    from coverage where account_id = a.id and ends_at > $2 and starts_at < $3 and c.plain and not c.live_spans
+) u on true
 """  # noqa: S608 - constants only
 _FAILED = """
 select account_id, first_at, last_at, outcome from polls

@@ -48,7 +48,6 @@ class Standing(NamedTuple):
     covered_until: datetime | None
     covered_live_from: datetime | None
     polled_at: datetime | None
-    good_at: datetime | None
     outcome: str | None
     reason: str | None
     outcome_since: datetime | None
@@ -65,7 +64,7 @@ class Row(NamedTuple):
 COLUMNS = """
 a.id as account_id, a.public_id, a.platform, a.native_id, a.handle, a.display_name, a.profile_url, a.status,
 j.public_id as subject, j.name as subject_name, s.last_post_at, s.last_post_earliest, s.last_post_id, s.last_post_url,
-s.last_post_kind, s.covered_from, s.covered_until, s.covered_live_from, s.polled_at, s.good_at, s.outcome, s.reason,
+s.last_post_kind, s.covered_from, s.covered_until, s.covered_live_from, s.polled_at, s.outcome, s.reason,
 s.outcome_since"""
 TABLES = "accounts a join account_state s on s.account_id = a.id left join subjects j on j.id = a.subject_id"
 #: ``domain.silence.state`` in SQL: $1 now, $2 the threshold, $3 how long ago an account may have been seen last.
