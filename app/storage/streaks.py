@@ -80,22 +80,26 @@ where {selected} and ($2::int is null or a.id > $2) order by a.id limit $3"""  #
 def pick(
     standing: Standing, streak: Streak, closed: Sequence[datetime | None], window_start: datetime, now: datetime
 ) -> Longest:
-    """The longest among the closed ones (the columns ``CLOSED``) and the open one."""
-    whole, whole_proven = _open(streak, now)
-    proven = Interval(whole.start, whole.start + whole_proven) if whole and whole_proven else streak.tail
-    if proven is not None and proven.end <= window_start:
-        proven = None
+    """The longest among the closed ones (the columns ``CLOSED``) and the open one; of equals the open one."""
     starts_at, ends_at, proven_until, proven_start, proven_end = closed
+    whole, whole_proven, proven = _of_open(streak, now)
     if starts_at is None or ends_at is None or proven_until is None or proven_start is None or proven_end is None:
         return Longest(standing, streak, whole, whole_proven, proven)
-    if whole is None or ends_at - starts_at > whole.length:
+    if whole is None or ends_at - starts_at > whole.end - whole.start:
         whole, whole_proven = Interval(starts_at, ends_at), proven_until - starts_at
-    if proven_end > window_start and proven_end - proven_start > (proven.length if proven else ZERO):
-        proven = Interval(proven_start, proven_end)
-    return Longest(standing, streak, whole, whole_proven, proven)
+    if proven_end > window_start and (proven is None or proven_end - proven_start > proven.end - proven.start):
+        proven = whole if proven_end == whole.end else Interval(proven_start, proven_end)
+    return Longest(standing, streak, whole, whole_proven, proven if proven and proven.end > window_start else None)
 
 
-def _open(streak: Streak, now: datetime) -> tuple[Interval | None, timedelta]:
-    if streak.starts_at is None:
-        return None, ZERO
-    return Interval(streak.starts_at, max(now, streak.starts_at)), streak.proven
+def _of_open(streak: Streak, now: datetime) -> tuple[Interval | None, timedelta, Interval | None]:
+    """The open streak, its proven length, and the proven part: without a post, the coverage that ends last."""
+    start, tail = streak.starts_at, streak.tail
+    if start is None:
+        return None, ZERO, tail
+    if tail is not None and tail.start == start:
+        return Interval(start, now), streak.proven, tail
+    # Coverage has a hole: either part may be the longer one.
+    proven = Interval(start, start + streak.proven)
+    longer = proven if tail is None or proven.length >= tail.length else tail
+    return Interval(start, max(now, start)), streak.proven, longer if longer.start < longer.end else None
