@@ -17,6 +17,7 @@ from app.domain.models import Interval
 
 _DAY = timedelta(days=1)
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d{1,6})?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 #: Instants outside are refused: nobody posted before, and arithmetic stays away from the ends of the calendar.
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
@@ -91,7 +92,7 @@ def parse_instant(text: str) -> datetime:
 def parse_date(text: str) -> date:
     """A calendar date such as 2026-11-20. Raises ValueError: no date, before 1990 or after 2099."""
     try:
-        day = date.fromisoformat(text) if len(text) == 10 else None
+        day = date.fromisoformat(text) if _DATE.fullmatch(text) else None
     except ValueError:
         day = None
     if day is None:

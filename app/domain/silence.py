@@ -167,7 +167,8 @@ def _between(post: Post, following: Post | None, end: datetime, pieces: Sequence
     sure_end = end if following is None else max(start, min(end, earliest(following) or start))
     # The instant of the post itself needs no coverage: it is known what happened in it.
     unobserved = holes(pieces, Interval(start + TICK, end)) if end > start else ()
-    seen_to = min(sure_end, unobserved[0].start) if unobserved else sure_end
+    first_hole = unobserved[0].start if unobserved else end
+    seen_to = start if first_hole == start + TICK and unobserved else min(sure_end, first_hole)
     lower = earliest(post)
     last = pieces[-1] if pieces else None
     tail = Interval(start if last.start <= start + TICK else last.start, min(last.end, sure_end)) if last else None
@@ -175,7 +176,7 @@ def _between(post: Post, following: Post | None, end: datetime, pieces: Sequence
     return Streak(
         starts_at=start,
         ends_at=following.posted_at if following else None,
-        proven=seen_to - start if seen_to > start + TICK else ZERO,
+        proven=seen_to - start,
         possible=end - lower if lower is not None else None,
         unobserved=unobserved,
         retrospective=any(piece.start < end and start < piece.end for piece in covered.retrospective),

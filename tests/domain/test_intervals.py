@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 
@@ -8,14 +9,16 @@ from app.domain.intervals import clip, covers, holes, intersect, normalise, subt
 from app.domain.models import Interval
 from tests.domain.making import HOUR, at, interval_lists, span, windows
 
+HOURS = [(n, at(n)) for n in range(-6, 62)]
+
 
 def instants(intervals: tuple[Interval, ...] | list[Interval]) -> set[int]:
-    """An independent reading: every half hour that lies inside some interval."""
-    return {n for n in range(-20, 240) if any(piece.start <= at(n / 2) < piece.end for piece in intervals)}
+    """An independent reading: the start of every hour that lies inside some interval."""
+    return {n for n, moment in HOURS if any(piece.start <= moment < piece.end for piece in intervals)}
 
 
 def is_normal(intervals: tuple[Interval, ...]) -> bool:
-    gaps = zip(intervals, intervals[1:], strict=False)
+    gaps = pairwise(intervals)
     return all(piece.start < piece.end for piece in intervals) and all(a.end < b.start for a, b in gaps)
 
 
