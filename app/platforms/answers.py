@@ -62,7 +62,7 @@ def not_wanted(response: Response, wanted: str) -> Failure:
 
     The reason is ``challenge``, ``login_wall``, ``empty``, ``html`` or ``not_<wanted>``.
     """
-    if not response.body.strip():
+    if not response.body.strip(b"\xef\xbb\xbf \t\r\n"):
         return Failure(OutcomeName.UNREADABLE, "empty", "the answer has no content")
     if not is_html(response.body):
         return Failure(OutcomeName.UNREADABLE, f"not_{wanted}", f"the answer is no {wanted}")

@@ -67,7 +67,7 @@ def _unavailable(appview: str, plc: str, did: str, tried: list[str]) -> Generato
     if document is None or document.id != did:
         tried.append(f"the document of {did}: {_said(answer)}")
         raise ResolveError(f"no account {did} on Bluesky", tried)
-    return _identity(appview, Profile(did, handle_of(document) or did), "")
+    return _identity(appview, Profile(did), handle_of(document) or did)
 
 
 def _identity(appview: str, profile: Profile, pasted: str) -> Identity:

@@ -7,7 +7,7 @@ Assumes whole bodies. Promises: no body breaks anything; what is not JSON, or no
 from __future__ import annotations
 
 import hashlib
-import ipaddress
+import re
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from app.platforms.dates import Dated, read_date
 
 T = TypeVar("T")
 _LONGEST_ID = 512
+_LOOPBACK = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 
 
 def read_json(decoder: msgspec.json.Decoder[T], response: Response) -> T | Failure:
@@ -61,8 +62,7 @@ def storable(text: str) -> bool:
 
 def base_url(host: str) -> str:
     """Where a host's API lives: https, except on loopback, where tests and the demonstration speak http."""
-    name = (urlsplit(f"//{host}").hostname or "").lower()
-    return f"http://{host}" if _is_loopback(name) else f"https://{host}"
+    return f"http://{host}" if _LOOPBACK.fullmatch(host) else f"https://{host}"
 
 
 def host_of(url: str) -> str | None:
@@ -77,12 +77,3 @@ def host_of(url: str) -> str | None:
     name = f"[{name}]" if ":" in name else name
     default = 443 if parts.scheme == "https" else 80
     return name if port in (None, default) else f"{name}:{port}"
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
