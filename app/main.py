@@ -17,10 +17,26 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
-from app.api import accounts, audit, edge, health, history, imports, keys, openapi, problems, subjects
+from app.api import (
+    accounts,
+    audit,
+    edge,
+    health,
+    history,
+    imports,
+    keys,
+    openapi,
+    participation,
+    problems,
+    silence,
+    streaks,
+    subjects,
+)
+from app.api import platforms as about
 from app.api.context import Context, Resolver
 from app.api.gate import KeyRing
 from app.config import Settings
+from app.platforms import platforms
 from app.storage import migrate
 
 BODY_LIMIT = 1024 * 1024
@@ -67,13 +83,14 @@ def create_app(
         clock=clock,
         secret=secret or load_secret(settings.data_dir),
         keys=KeyRing(engine, settings.rate_limit / 60, settings.rate_limit / 2),
-        platforms={},
+        platforms=platforms(settings.bluesky_appview_url, settings.bluesky_plc_url),
+        margins=settings.margins,
         newest_schema=migrate.newest(),
         hosts=known_hosts(settings),
         open_metrics=settings.open_metrics,
         resolver=resolver,
     )
-    for noun in (health, imports, accounts, history, subjects, keys, audit):
+    for noun in (health, imports, accounts, history, streaks, silence, participation, subjects, about, keys, audit):
         app.include_router(noun.router)
     problems.install(app)
     openapi.install(app)

@@ -28,6 +28,8 @@ class Context:
     secret: bytes
     keys: KeyRing
     platforms: Mapping[str, Platform]
+    margins: Mapping[str, int]
+    """Settling margins in seconds that the operator set in place of the documented ones."""
     newest_schema: str
     """The revision of the schema that this version needs."""
     hosts: frozenset[str] = frozenset()

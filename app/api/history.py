@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import context, models, openapi, paging, reading, replies, watched
+from app.api import context, models, openapi, paging, reading, replies, shapes, watched
 from app.api.routing import Route
 from app.api.watched import AccountKey
 from app.domain import coverage as judge
-from app.domain.durations import format_duration
+from app.domain.calendar import EARLIEST, LATEST
 from app.domain.intervals import clip, holes
-from app.domain.models import DateNote, Interval, Kind, OutcomeName, Post
+from app.domain.models import Interval, OutcomeName
 from app.errors import BadInput
-from app.storage import accounts, coverage, polls, posts
+from app.storage import coverage, polls, posts
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["history"], route_class=Route)
 POST_COLUMNS = (
@@ -55,8 +55,8 @@ AsOf = Annotated[str | None, Query(max_length=40, description="Answer with what 
 
 def window(start: str | None, end: str | None) -> Interval:
     """The window of a list: each side may be left open; both together span at most ten years."""
-    first = reading.instant(start, "start") if start else reading.EARLIEST
-    last = reading.instant(end, "end") if end else reading.LATEST
+    first = reading.instant(start, "start") if start else EARLIEST
+    last = reading.instant(end, "end") if end else LATEST
     return reading.window(first, last) if start and end else Interval(first, max(first, last))
 
 
@@ -73,7 +73,7 @@ async def list_posts(
 ) -> Response:
     """Posting events, newest first: time, kind and link, never content. Deleted posts stay and say so."""
     shared, chosen, span = context.of(request), reading.kinds(kinds), window(start, end)
-    moment = reading.instant(as_of, "as_of") if as_of else posts.LATEST
+    moment = reading.past(as_of, shared.clock()) or posts.LATEST
     place = paging.start(request, shared.secret, cursor)
     after = (datetime.fromisoformat(place[0]), str(place[1])) if place else None
     async with shared.engine.connect() as conn:
@@ -82,7 +82,7 @@ async def list_posts(
     following = paging.next_of(
         request, shared.secret, found, limit, lambda post: [post.posted_at.isoformat(), post.native_id]
     )
-    rows = [post_row(shared, owner, post) for post in found[:limit]]
+    rows = [shapes.post(shared, owner, post) for post in found[:limit]]
     method = "Posts as they were seen at looks; what was posted and deleted between two looks is not here."
     return replies.listing(request, replies.Listing(rows, POST_COLUMNS, method, following))
 
@@ -103,7 +103,7 @@ async def list_coverage(
     Between the first stretch (or the window's start) and now (or its end) nothing is left out.
     """
     shared, chosen, now = context.of(request), reading.kinds(kinds), context.of(request).clock()
-    moment = reading.instant(as_of, "as_of") if as_of else None
+    moment = reading.past(as_of, shared.clock())
     place = paging.start(request, shared.secret, cursor)
     span = window(start, end)
     async with shared.engine.connect() as conn:
@@ -113,7 +113,10 @@ async def list_coverage(
     rows = stretch_rows(known, Interval(span.start, min(span.end, moment or now)), open_start=start is None)
     rows = [row for row in rows if place is None or row["start"].isoformat() > place[0]]
     following = paging.next_of(request, shared.secret, rows, limit, lambda row: [row["start"].isoformat()])
-    method = f"Coverage of {kind_words(chosen)}. A look proves only up to its time less the platform's settling margin."
+    method = (
+        f"Coverage of {shapes.kind_words(chosen)}. "
+        "A look proves only up to its time less the platform's settling margin."
+    )
     return replies.listing(request, replies.Listing(rows[:limit], STRETCH_COLUMNS, method, following))
 
 
@@ -152,35 +155,6 @@ def _outcomes(given: str | None) -> list[OutcomeName] | None:
         raise BadInput("This is no outcome of a look.", field="outcome", hint=f"Choose from {names}.") from None
 
 
-def kind_words(kinds: Kind) -> str:
-    """``original, reply and quote`` for a set of kinds."""
-    names = [(kind.name or "").lower() for kind in kinds]
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else "nothing"
-
-
-def post_row(shared: context.Context, owner: accounts.Account, post: Post) -> replies.Row:
-    """A post as the API shows it."""
-    notes = [str(note.name).lower() for note in post.note if note is not DateNote.NONE]
-    return {
-        "posted_at": post.posted_at,
-        "kind": (post.kind.name or "").lower(),
-        "url": post_url(shared, owner, post.native_id, post.url),
-        "id": post.native_id,
-        "first_seen_at": post.first_seen_at,
-        "posted_after": post.posted_after,
-        "deleted_seen_at": post.deleted_seen_at,
-        "notes": notes,
-    }
-
-
-def post_url(shared: context.Context, owner: Any, native_id: str | None, url: str | None) -> str | None:
-    """The permalink: as stored, or as it follows from the id."""
-    platform = shared.platforms.get(owner.platform)
-    if url or native_id is None or platform is None:
-        return url
-    return platform.post_url(native_id, owner.handle, owner.native_id)
-
-
 def stretch_rows(known: judge.Covered, span: Interval, *, open_start: bool) -> list[replies.Row]:
     """Coverage and its holes as rows in the order of time."""
     everything = clip(known.all(), span)
@@ -196,17 +170,10 @@ def stretch_rows(known: judge.Covered, span: Interval, *, open_start: bool) -> l
             "start": piece.start,
             "end": piece.end,
             "seen": seen,
-            "length": format_duration(piece.length),
-            "length_seconds": seconds(piece.length),
+            **shapes.length("length", piece.length),
         }
         for piece, seen in sorted(marked, key=lambda pair: pair[0])
     ]
-
-
-def seconds(length: Any) -> int | float:
-    """A duration in seconds, whole where it is whole."""
-    exact: float = length.total_seconds()
-    return int(exact) if exact == int(exact) else exact
 
 
 def poll_row(poll: polls.Poll) -> replies.Row:
@@ -219,6 +186,5 @@ def poll_row(poll: polls.Poll) -> replies.Row:
         "detail": poll.detail,
         "looks": poll.looks,
         "new_posts": poll.new_posts,
-        "largest_gap": format_duration(poll.largest_gap),
-        "largest_gap_seconds": seconds(poll.largest_gap),
+        **shapes.length("largest_gap", poll.largest_gap),
     }

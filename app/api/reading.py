@@ -9,21 +9,17 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, StringConstraints
 
 from app.api.problems import BadText, BadTime, BadWindow, BadZone, Invalid, printable
-from app.domain.durations import parse_duration
+from app.domain import calendar
+from app.domain.calendar import EARLIEST, LATEST, parse_date, parse_instant
+from app.domain.durations import LONGEST, parse_duration
 from app.domain.models import DEFAULT_KINDS, KIND_NAMES, Interval, Kind
 
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-LATEST = datetime(2100, 1, 1, tzinfo=UTC)
-#: The longest window a question may span; longer ones are refused, not cut.
-LONGEST_WINDOW = timedelta(days=3660)
 _REFUSED = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[+-]\d\d:\d\d)")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def text(value: str, field: str, most: int = 200) -> str:
@@ -55,18 +51,26 @@ Tag = Annotated[
 
 
 def instant(value: str, field: str) -> datetime:
-    """RFC 3339 with an offset, between 1990 and 2100, in UTC."""
-    given = re.sub(r" (\d\d:\d\d)$", r"+\1", value)  # an unescaped + arrives as a space
-    hint = "Write it as 2026-11-22T12:00:00Z, or with an offset such as 2026-11-22T13:00:00%2B01:00."
+    """RFC 3339 with an offset, from 1990 to 2099, in UTC."""
     try:
-        if not _INSTANT.fullmatch(given):
-            raise ValueError
-        found = datetime.fromisoformat(given.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        detail = f"{field} is not an RFC 3339 time: {printable(value, 40)!r}."
-        raise BadTime(detail, field=field, hint=hint) from None
-    if not EARLIEST <= found <= LATEST:
-        raise BadTime(f"{field} lies before 1990 or after 2100.", field=field, hint=hint)
+        return parse_instant(repair(value) or "")
+    except ValueError as error:
+        hint = "Write it as 2026-11-22T12:00:00Z, or with an offset such as 2026-11-22T13:00:00%2B01:00."
+        raise BadTime(f"{field}: {printable(value, 40)!r}: {error}.", field=field, hint=hint) from None
+
+
+def repair(value: str | None) -> str | None:
+    """An instant whose unescaped + arrived as a space."""
+    return value and re.sub(r" (\d\d:\d\d)$", r"+\1", value)
+
+
+def past(value: str | None, now: datetime, field: str = "as_of") -> datetime | None:
+    """An earlier moment to answer from; None where none was given. Raises BadTime for the future."""
+    if value is None:
+        return None
+    found = instant(value, field)
+    if found > now:
+        raise BadTime(f"{field} lies in the future.", field=field, hint="Leave it out to ask about now.")
     return found
 
 
@@ -78,37 +82,30 @@ def in_range(value: datetime) -> datetime:
 
 
 def day(value: str, field: str) -> date:
-    """A calendar day, ``2026-11-22``, between 1990 and 2099."""
+    """A calendar day, ``2026-11-22``."""
     try:
-        if not _DATE.fullmatch(value):
-            raise ValueError
-        found = date.fromisoformat(value)
-    except ValueError:
-        detail = f"{field} is not a calendar day: {printable(value, 40)!r}."
-        raise BadTime(detail, field=field, hint="Write it as 2026-11-22.") from None
-    if not 1990 <= found.year < 2100:
-        raise BadTime(f"{field} lies before 1990 or after 2099.", field=field)
-    return found
+        return parse_date(value)
+    except ValueError as error:
+        hint = "Write it as 2026-11-22."
+        raise BadTime(f"{field}: {printable(value, 40)!r}: {error}.", field=field, hint=hint) from None
 
 
 def duration(value: str, field: str) -> timedelta:
     """An ISO 8601 duration of weeks, or days, hours, minutes and seconds (``P7D``, ``PT36H``), at most ten years."""
     try:
-        return parse_duration(value, most=LONGEST_WINDOW)
+        return parse_duration(value, most=LONGEST)
     except ValueError as error:
         hint = "Write P7D for seven days, PT36H for 36 hours, P2W for two weeks."
         raise BadTime(f"{field}: {printable(value, 40)!r}: {error}.", field=field, hint=hint) from None
 
 
-_ZONES = frozenset(available_timezones()) | {"UTC"}
-
-
 def zone(value: str, field: str = "zone") -> ZoneInfo:
     """An IANA zone. The name is looked up in the list of zones, never in the file system."""
-    if value not in _ZONES:
+    try:
+        return calendar.zone(value)
+    except ValueError:
         detail = f"{printable(value, 60)!r} is not an IANA time zone."
-        raise BadZone(detail, field=field, hint="Write a name such as Europe/Paris or UTC.")
-    return ZoneInfo(value)
+        raise BadZone(detail, field=field, hint="Write a name such as Europe/Paris or UTC.") from None
 
 
 def kinds(value: str | None, field: str = "kinds") -> Kind:
@@ -128,8 +125,8 @@ def window(start: datetime, end: datetime, field: str = "end") -> Interval:
     """[start, end), not empty and at most ten years."""
     if end <= start:
         raise BadWindow("The window is empty: end must be after start.", field=field)
-    if end - start > LONGEST_WINDOW:
-        detail = "The window is longer than ten years (3,660 days)."
+    if end - start > LONGEST:
+        detail = "The window is longer than ten years (3,653 days)."
         raise BadWindow(detail, field=field, hint="Ask for a shorter window, or several.")
     return Interval(start, end)
 

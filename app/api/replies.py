@@ -117,6 +117,8 @@ def as_csv(page: Listing) -> bytes:
 
 def _dig(item: Any, path: Sequence[str]) -> Any:
     for name in path:
+        if isinstance(item, list | tuple):
+            item = item[0] if item else None
         if not isinstance(item, dict):
             return None
         item = item.get(name)

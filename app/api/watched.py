@@ -52,9 +52,14 @@ async def find(conn: Any, key: str) -> Account:
     """The account in a path. Raises NotFound."""
     account = await names.find(conn, clean(key))
     if account is None:
-        hint = "Add it with POST /v1/accounts, or look for it with GET /v1/accounts?q=."
-        raise NotFound("No watched account goes by this name.", field="account", hint=hint)
+        raise missing()
     return account
+
+
+def missing() -> NotFound:
+    """No account goes by the name in the path."""
+    hint = "Add it with POST /v1/accounts, or look for it with GET /v1/accounts?q=."
+    return NotFound("No watched account goes by this name.", field="account", hint=hint)
 
 
 async def subject_id(conn: Any, key: str | None) -> int | None:

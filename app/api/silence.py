@@ -1,0 +1,307 @@
+"""/v1/silence, /v1/streaks and /v1/accounts/{a}/silence: who is silent, for how long, and how we know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.api import context, models, openapi, paging, reading, replies, sets, shapes, watched
+from app.api.history import AsOf, Kinds
+from app.api.routing import Route
+from app.api.watched import AccountKey
+from app.domain import silence as judge
+from app.domain.calendar import EARLIEST
+from app.domain.durations import format_duration
+from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName, Post
+from app.domain.outcomes import Reason, explain_unknown, proves, reason_of
+from app.domain.silence import State, Streak
+from app.storage import coverage, names, silence, streaks
+from app.storage.names import Selection
+from app.storage.silence import Standing
+
+router = APIRouter(prefix="/v1", tags=["silence"], route_class=Route)
+Min = Annotated[str, Query(max_length=40, description="From which length on a silence is quiet, ISO 8601.")]
+WEEK = "P7D"
+COLUMNS = (
+    "account.id",
+    "account.platform",
+    "account.handle",
+    "account.subject",
+    "state",
+    "streak.since",
+    "streak.proven",
+    "streak.proven_seconds",
+    "streak.possible",
+    "streak.possible_seconds",
+    "streak.observed_until",
+    "streak.read_back",
+    "last_post.posted_at",
+    "last_post.kind",
+    "last_post.url",
+    "last_look.at",
+    "last_look.outcome",
+    "reasons",
+    "note",
+)
+LONGEST_COLUMNS = (
+    "account.id",
+    "account.platform",
+    "account.handle",
+    "account.subject",
+    "longest.since",
+    "longest.until",
+    "longest.open",
+    "longest.proven_seconds",
+    "longest.possible_seconds",
+    "longest_proven.since",
+    "longest_proven.seconds",
+)
+METHOD = (
+    "Silence of {} since the last surviving post that was seen; quiet means proven for at least {}; "
+    "a look proves only up to its time less a margin; what was posted and deleted between looks is invisible."
+)
+
+
+@router.get("/accounts/{account}/silence", summary="Silence of one account", responses=openapi.reads(models.Silence))
+async def read_silence(
+    request: Request, account: AccountKey, min: Min = WEEK, kinds: Kinds = None, as_of: AsOf = None
+) -> Response:
+    """The open streak: since when, proven and possible length, observed until when, and the last post with its link."""
+    shared, chosen, least = context.of(request), reading.kinds(kinds), reading.duration(min, "min")
+    moment = reading.past(as_of, shared.clock())
+    now = shared.clock()
+    at = moment or now
+    async with shared.engine.connect() as conn:
+        account_id = await names.find_id(conn, watched.clean(account))
+        if account_id is None:
+            raise watched.missing()
+        found = await _one(conn, account_id, chosen, now, moment)
+    if found is None:
+        raise watched.missing()
+    standing, streak, longest = found
+    state = judge.state(streak, least, at)
+    row = silence_row(shared, standing, streak, state, at)
+    row["streak"] |= {**shapes.length("largest_gap", streak.largest_gap), **record_row(longest, streak, at)}
+    row["note"] = note(streak, state, row["reasons"], streak.largest_gap)
+    payload = {
+        "account": row.pop("account"),
+        "at": at,
+        "min": format_duration(least),
+        **row,
+        "meaning": None,
+        "rule": None,
+    }
+    facts = [chosen, min, moment, standing[10:], streak.starts_at, streak.proven, state]
+    return replies.single(request, payload, facts=facts)
+
+
+async def _one(
+    conn: Any, account_id: int, kinds: Kind, now: datetime, as_of: datetime | None
+) -> tuple[Standing, Streak, Interval | None] | None:
+    """The standing, the open streak and the longest one on record."""
+    if as_of is None and kinds == DEFAULT_KINDS:
+        found = await streaks.longest(conn, Selection(ids=(account_id,)), EARLIEST, now=now, limit=1)
+        if not found:
+            return None
+        standing, streak, longest = found[0].standing, found[0].streak, found[0].whole
+        return standing, await _with_gap(conn, account_id, streak), longest
+    standings = await silence.load_standings(conn, [account_id])
+    if account_id not in standings:
+        return None
+    open_ = await silence.open_streaks(conn, [account_id], now=as_of or now, kinds=kinds, as_of=as_of)
+    return standings[account_id], open_[account_id], None
+
+
+async def _with_gap(conn: Any, account_id: int, streak: Streak) -> Streak:
+    if streak.largest_gap or streak.tail is None:
+        return streak
+    rows = (await coverage.load(conn, [account_id], window=streak.tail))[account_id]
+    return replace(streak, largest_gap=max((row.largest_gap for row in rows), default=timedelta(0)))
+
+
+@router.get("/silence", summary="The board", responses=openapi.lists(models.Board))
+async def list_board(
+    request: Request,
+    tag: sets.Tag = None,
+    platform: sets.Platform = None,
+    subject: sets.Subject = None,
+    account: sets.Accounts = None,
+    state: Annotated[list[State] | None, Query(description="Only these states (repeat it).")] = None,
+    min: Min = WEEK,
+    sort: Annotated[Literal["longest"], Query(description="The longest silence first.")] = "longest",
+    kinds: Kinds = None,
+    as_of: AsOf = None,
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """Who is quiet, active or unknown: the longest silence first, accounts without a known post last."""
+    shared, chosen, least = context.of(request), reading.kinds(kinds), reading.duration(min, "min")
+    moment = reading.past(as_of, shared.clock())
+    now = shared.clock()
+    place = paging.start(request, shared.secret, cursor)
+    after = (datetime.fromisoformat(place[0]) if place[0] else None, int(place[1])) if place else None
+    async with shared.engine.connect() as conn:
+        chosen_set = await sets.select(conn, tag, platform, subject, account)
+        if moment is None and chosen == DEFAULT_KINDS:
+            found = await silence.board(
+                conn, chosen_set, now=now, least=least, states=state, after=after, limit=limit + 1
+            )
+            totals = await silence.tally(conn, chosen_set, now=now, least=least)
+        else:
+            found = await silence.board_at(
+                conn,
+                chosen_set,
+                now=now,
+                least=least,
+                kinds=chosen,
+                as_of=moment,
+                states=state,
+                after=after,
+                limit=limit + 1,
+            )
+            totals = None
+    following = paging.next_of(request, shared.secret, found, limit, _place)
+    at = moment or now
+    rows = [silence_row(shared, row.standing, row.streak, row.state, at) for row in found[:limit]]
+    head = {"at": at, "min": format_duration(least), "totals": totals}
+    method = METHOD.format(shapes.kind_words(chosen), format_duration(least))
+    facts = [[row["account"], row["state"], row["last_post"], row["streak"]["proven"]] for row in rows]
+    return replies.listing(
+        request, replies.Listing(rows, COLUMNS, method, following, head), facts=[facts, str(request.query_params)]
+    )
+
+
+def _place(row: silence.Row) -> list[Any]:
+    time, account_id = silence.place(row)
+    return [time.isoformat() if time else None, account_id]
+
+
+@router.get("/streaks", summary="The longest silences on record", responses=openapi.lists(models.LongestList))
+async def list_longest(
+    request: Request,
+    tag: sets.Tag = None,
+    platform: sets.Platform = None,
+    subject: sets.Subject = None,
+    account: sets.Accounts = None,
+    within: Annotated[str, Query(max_length=40, description="How far back, ISO 8601.", examples=["P365D"])] = "P365D",
+    limit: paging.Limit = 100,
+    cursor: paging.Cursor = None,
+) -> Response:
+    """For every account of a set its longest streak with a part in the time up to now, whole; the open one included.
+
+    ``longest`` goes by what is possible, ``longest_proven`` by what coverage proves. In the order of addition.
+    """
+    shared, span = context.of(request), reading.duration(within, "within")
+    now = shared.clock()
+    place = paging.start(request, shared.secret, cursor)
+    async with shared.engine.connect() as conn:
+        chosen = await sets.select(conn, tag, platform, subject, account)
+        after = int(place[0]) if place else None
+        found = await streaks.longest(conn, chosen, now - span, now=now, after=after, limit=limit + 1)
+    following = paging.next_of(request, shared.secret, found, limit, lambda one: [one.standing.account_id])
+    rows = [longest_row(one) for one in found[:limit]]
+    head = {"at": now, "within": format_duration(span)}
+    method = "Time before the first known post is unknown, not silence. Default kinds."
+    return replies.listing(request, replies.Listing(rows, LONGEST_COLUMNS, method, following, head))
+
+
+def longest_row(one: streaks.Longest) -> replies.Row:
+    """The longest streak of an account as the API shows it."""
+    whole, proven = one.whole, one.proven
+    is_open = whole is not None and whole.start == one.streak.starts_at
+    return {
+        "account": account_row(one.standing),
+        "longest": whole
+        and {
+            "since": whole.start,
+            "until": None if is_open else whole.end,
+            "open": is_open,
+            **shapes.length("proven", one.whole_proven),
+            **shapes.length("possible", whole.length),
+        },
+        "longest_proven": proven
+        and {"since": proven.start, "length": format_duration(proven.length), "seconds": shapes.seconds(proven.length)},
+    }
+
+
+def account_row(standing: Standing) -> replies.Row:
+    """An account inside an answer."""
+    return {
+        "id": standing.public_id,
+        "platform": standing.platform,
+        "handle": standing.handle,
+        "subject": standing.subject_name,
+    }
+
+
+def silence_row(shared: context.Context, standing: Standing, streak: Streak, state: State, at: datetime) -> replies.Row:
+    """One line of the board, and the body of the answer about one account."""
+    reasons = why_unknown(standing, streak) if state is State.UNKNOWN else []
+    return {
+        "account": account_row(standing),
+        "state": state.value,
+        "reasons": reasons,
+        "last_post": last_post(shared, standing, streak.post),
+        "streak": {
+            "since": streak.starts_at,
+            **shapes.length("proven", streak.proven),
+            **shapes.length("possible", streak.possible),
+            "observed_until": streak.tail.end if streak.tail else standing.covered_until,
+            "read_back": streak.retrospective,
+        },
+        "last_look": standing.polled_at
+        and {
+            "at": standing.polled_at,
+            "outcome": standing.outcome,
+            "reason": standing.reason,
+            "since": standing.outcome_since,
+        },
+        "note": note(streak, state, reasons, None),
+    }
+
+
+def last_post(shared: context.Context, standing: Standing, post: Post | None) -> replies.Row | None:
+    """The last post: of the streak where it was worked out, else of the standing."""
+    if post is not None:
+        return shapes.evidence(shared, standing, post)
+    if standing.last_post_at is None:
+        return None
+    kind = Kind(standing.last_post_kind or 0)
+    return {
+        "posted_at": standing.last_post_at,
+        "kind": shapes.kind_name(kind),
+        "url": shapes.post_url(shared, standing, standing.last_post_id, standing.last_post_url),
+    }
+
+
+def why_unknown(standing: Standing, streak: Streak) -> list[Reason]:
+    """Why the open streak can be called neither quiet nor active, the strongest reason first."""
+    if standing.outcome is None:
+        return [Reason.NOT_POLLED_YET]
+    outcome = OutcomeName(standing.outcome)
+    if not proves(outcome):
+        return [reason_of(outcome)]
+    if streak.starts_at is None:
+        return [Reason.NO_POST_ON_RECORD]
+    return [Reason.PAGE_ENDED_BEFORE if len(streak.unobserved) > 1 else Reason.SETTLING]
+
+
+def note(streak: Streak, state: State, reasons: list[Reason], gap: timedelta | None) -> str:
+    """The answer in one sentence that claims no more than is known."""
+    if state is State.UNKNOWN:
+        return explain_unknown(tuple(reasons))
+    if state is State.ACTIVE:
+        return "posted within the time asked about"
+    looks = f"; largest gap between looks {format_duration(gap)}" if gap else ""
+    return f"no surviving post seen{looks}"
+
+
+def record_row(longest: Interval | None, streak: Streak, at: datetime) -> replies.Row:
+    """The longest streak on record beside the open one; ``rank`` is 1 where the open one is the longest."""
+    if longest is None:
+        return {**shapes.length("longest_on_record", None), "rank": None}
+    first = longest.start == streak.starts_at and longest.end >= at
+    return {**shapes.length("longest_on_record", longest.length), "rank": 1 if first else None}
