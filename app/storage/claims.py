@@ -78,6 +78,10 @@ class Claim:
     last_post_at: datetime | None = None
     last_post_id: str | None = None
     posts_per_day: int | None = None
+    covered_from: datetime | None = None
+    covered_until: datetime | None = None
+    covered_live_from: datetime | None = None
+    host_failures: int = 0
     memory: Memory = field(default_factory=Memory)
     heads: tuple[Head, ...] = ()
 
@@ -94,7 +98,9 @@ WITH due AS (
     FOR UPDATE SKIP LOCKED
 ), placed AS (
     SELECT due.account_id, due.host_id, due.next_poll_at,
-           greatest(hosts.blocked_until, hosts.next_free_at - :horizon) AS closed_until,
+           greatest(hosts.blocked_until, hosts.next_free_at - :horizon,
+                    CASE WHEN hosts.id = ANY(CAST(:busy AS integer[])) THEN :now + interval '2 seconds' END)
+               AS closed_until,
            row_number() OVER (PARTITION BY due.host_id ORDER BY due.next_poll_at, due.account_id) AS place
     FROM due JOIN hosts ON hosts.id = due.host_id
 ), taken AS (
@@ -148,6 +154,7 @@ SELECT state.account_id, state.host_id, state.lease_token AS token, hosts.name A
        accounts.native_id, accounts.handle, accounts.created_at, accounts.added_at,
        state.polled_at, state.good_at, state.paged_at, state.proven_page, state.outcome, state.outcome_since,
        state.failures, state.counter, state.last_post_at, state.last_post_id, state.posts_per_day,
+       state.covered_from, state.covered_until, state.covered_live_from, hosts.failures AS host_failures,
        memory.memory, memory.validator_url, memory.etag, memory.last_modified, memory.validated_page,
        memory.least_interval, memory.redirect_to, memory.redirect_seen, memory.redirect_at,
        memory.page_ids, memory.page_times, memory.missing_ids
@@ -163,7 +170,7 @@ SELECT newest.* FROM unnest(CAST(:ids AS integer[])) AS wanted(account_id)
 CROSS JOIN LATERAL (
     SELECT id, account_id, starts_at, ends_at, recorded_from, recorded_to, largest_gap_s, lag_s, kinds, live
     FROM coverage WHERE coverage.account_id = wanted.account_id
-    ORDER BY ends_at DESC LIMIT :heads
+    ORDER BY ends_at DESC, id DESC LIMIT :heads
 ) AS newest
 """)
 
@@ -206,13 +213,16 @@ SELECT count(*) AS due, min(next_poll_at) AS oldest FROM account_state WHERE nex
 _NEXT = text("SELECT min(next_poll_at) FROM account_state")
 
 
-async def claim_due(conn: AsyncConnection, now: datetime, limit: int, lease: timedelta, per_host: int) -> list[Claim]:
+async def claim_due(
+    conn: AsyncConnection, now: datetime, limit: int, lease: timedelta, per_host: int, busy: Sequence[int] = ()
+) -> list[Claim]:
     """Lease at most ``limit`` due accounts until ``now + lease``, at most ``per_host`` of one host, oldest first.
 
-    Accounts of a host that is blocked or has no free slot within HORIZON are put off until it opens.
+    Accounts of a host that is blocked or has no free slot within HORIZON are put off until it opens; those of the
+    host ids in ``busy`` for two seconds.
     """
     values = {"now": now, "until": now + lease, "limit": limit, "scan": limit * 4, "per_host": per_host}
-    leased = (await conn.execute(_CLAIM, {**values, "horizon": HORIZON})).all()
+    leased = (await conn.execute(_CLAIM, {**values, "horizon": HORIZON, "busy": list(busy)})).all()
     return await _load(conn, leased)
 
 
@@ -302,6 +312,7 @@ _PLAIN = (
     *("account_id", "host_id", "token", "host", "platform", "native_id", "handle", "created_at", "added_at"),
     *("polled_at", "good_at", "paged_at", "proven_page", "outcome", "outcome_since", "failures", "counter"),
     *("last_post_at", "last_post_id", "posts_per_day"),
+    *("covered_from", "covered_until", "covered_live_from", "host_failures"),
 )
 
 

@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import Stretch
-from app.storage.tables import account_state, accounts, handles
+from app.storage.erasure import is_erased
+from app.storage.tables import account_state, accounts, handles, hosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,23 @@ async def rename(conn: AsyncConnection, account_id: int, handle: str, now: datet
     await conn.execute(update(accounts).where(accounts.c.id == account_id).values(handle=handle))
     row = insert(handles).values(account_id=account_id, handle=handle, seen_from=now)
     await conn.execute(row.on_conflict_do_nothing())
+
+
+async def move(conn: AsyncConnection, account_id: int, native_id: str, host: str, now: datetime) -> bool:
+    """The account is found at another address from now on (a redirect that was believed). False where that address is
+    watched already or was erased: the account then stays where it is."""
+    old = (await conn.execute(select(accounts).where(accounts.c.id == account_id))).one()
+    taken = select(accounts.c.id).where(accounts.c.platform == old.platform, accounts.c.native_id == native_id)
+    if (await conn.execute(taken)).first() or await is_erased(conn, old.platform, native_id):
+        return False
+    await conn.execute(insert(hosts).values(name=host).on_conflict_do_nothing())
+    host_id = (await conn.execute(select(hosts.c.id).where(hosts.c.name == host))).scalar_one()
+    changed = update(accounts).where(accounts.c.id == account_id)
+    await conn.execute(changed.values(native_id=native_id, host_id=host_id))
+    await conn.execute(update(account_state).where(account_state.c.account_id == account_id).values(host_id=host_id))
+    if old.handle == old.native_id:
+        await rename(conn, account_id, native_id, now)
+    return True
 
 
 async def set_status(conn: AsyncConnection, account_ids: Collection[int], status: str) -> None:

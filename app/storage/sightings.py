@@ -28,7 +28,7 @@ class NewPosts:
 
 
 _KNOWN = text("""
-SELECT account_id, native_id, posted_at FROM posts
+SELECT account_id, native_id, posted_at, deleted_seen_at IS NOT NULL AS deleted FROM posts
 WHERE account_id = ANY(CAST(:ids AS integer[])) AND native_id = ANY(CAST(:native_ids AS text[]))
 """)
 
@@ -89,16 +89,18 @@ _UNDATED = int(DateNote.MISSING | DateNote.UNREADABLE) << 8
 _COUNTED = {"kinds": int(DEFAULT_KINDS), "backdated": int(DateNote.BACKDATED) << 8, "undated": _UNDATED}
 
 
-async def known_posts(conn: AsyncConnection, wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, datetime]]:
-    """Which of these ids are stored already, by account, with their effective time."""
-    found: dict[int, dict[str, datetime]] = defaultdict(dict)
+async def known_posts(
+    conn: AsyncConnection, wanted: Mapping[int, Collection[str]]
+) -> dict[int, dict[str, tuple[datetime, bool]]]:
+    """Which of these ids are stored already, by account: effective time, and whether marked as deleted."""
+    found: dict[int, dict[str, tuple[datetime, bool]]] = defaultdict(dict)
     if not wanted:
         return found
     native_ids = sorted({native_id for ids in wanted.values() for native_id in ids})
     rows = await conn.execute(_KNOWN, {"ids": sorted(wanted), "native_ids": native_ids})
-    for account_id, native_id, posted_at in rows:
+    for account_id, native_id, posted_at, deleted in rows:
         if native_id in wanted[account_id]:
-            found[account_id][native_id] = posted_at
+            found[account_id][native_id] = (posted_at, deleted)
     return found
 
 

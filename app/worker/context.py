@@ -1,0 +1,87 @@
+"""What every job is given: the database, the network, the platforms, a clock and the options.
+
+May assume nothing. Promises: jobs read no settings and no environment; whatever they need stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ParamSpec, Protocol, TypeVar
+
+from app.domain.models import Failure
+from app.platforms.base import Platform, Request, Response
+from app.storage.engine import AsyncEngine
+from app.worker.clock import Clock
+from app.worker.fetch import Validators
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Sender(Protocol):
+    """The network: ``fetch.Fetcher``, or a stand-in of a test."""
+
+    async def send(
+        self, request: Request, *, validators: Validators | None = None, now: Callable[[], datetime]
+    ) -> Response | Failure:
+        """One request, one whole answer or a failure."""
+        ...
+
+
+class Parser(Protocol):
+    """Where large bodies are parsed: ``parse_pool.ParsePool``."""
+
+    async def parse_bounded(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """``function(*args)`` within limits. Raises ParseKilled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How the work is done. The settings of the same names are documented in ``config``."""
+
+    claim: int = 500
+    """Accounts leased at once."""
+    per_host: int = 250
+    """Of them, of one host."""
+    in_flight: int = 2_000
+    """Accounts leased by this process at any time."""
+    concurrency: int = 50
+    """Hosts asked at the same time; each gets one request at a time."""
+    lease: timedelta = timedelta(seconds=45)
+    heartbeat: timedelta = timedelta(seconds=15)
+    visit: timedelta = timedelta(seconds=60)
+    """How long one visit of a host may last before the rest of its accounts is given back."""
+    group: int = 200
+    group_wait: timedelta = timedelta(milliseconds=50)
+    history_pages: int = 20
+    history_items: int = 2_000
+    poll_least: timedelta = timedelta(seconds=60)
+    poll_default: timedelta = timedelta(seconds=900)
+    poll_longest: timedelta = timedelta(seconds=21_600)
+    feed_least: timedelta = timedelta(seconds=900)
+    live_gap: timedelta = timedelta(hours=25)
+    batch_ahead: timedelta = timedelta(minutes=5)
+    """A batch counter takes along who is due so soon."""
+    margins: Mapping[str, timedelta] = field(default_factory=dict)
+    """Settling margins in place of the documented ones."""
+    keep_polls: timedelta = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Given to every job."""
+
+    engine: AsyncEngine
+    fetcher: Sender
+    platforms: Mapping[str, Platform]
+    clock: Clock
+    parser: Parser | None = None
+    """None: every body is parsed in place (tests, trusted sources)."""
+    options: Options = field(default_factory=Options)
+
+    def margin(self, platform: Platform) -> timedelta:
+        """The settling margin in force."""
+        return self.options.margins.get(platform.name, platform.margin)

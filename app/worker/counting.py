@@ -1,0 +1,66 @@
+"""The cheapest look: one request that counts the posts of many accounts.
+
+May assume all claims are of one host and one platform with a counter. Promises: every claim gets exactly one answer of
+its batch; a batch that fails is a failure of each of its accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from app.domain import pace
+from app.domain.models import Failure, OutcomeName
+from app.platforms.base import CounterLook, CounterMissing, Platform, Target
+from app.storage.claims import Claim
+from app.worker.context import Parser
+from app.worker.conversation import Send, read, unreadable
+from app.worker.findings import Exchange
+
+Counted = list[tuple[Claim, CounterLook, tuple[Exchange, ...]]]
+
+
+def target_of(claim: Claim) -> Target:
+    """What the platform is told about the account."""
+    return Target(
+        account_id=claim.account_id,
+        native_id=claim.native_id,
+        handle=claim.handle,
+        host=claim.host,
+        memory=claim.memory.platform,
+        counter=claim.counter,
+        has_posts=claim.last_post_at is not None or bool(claim.memory.page_ids),
+    )
+
+
+def page_is_due(claim: Claim, now: datetime) -> bool:
+    """Whether it is time for the daily full page: somewhat earlier than a day, each account at its own time."""
+    if claim.paged_at is None:
+        return True
+    early = pace.JITTER * pace.uniform(claim.account_id, -1)
+    return now + pace.COUNT_INTERVAL > claim.paged_at + pace.PAGE_EVERY * (1 - early)
+
+
+def can_be_trusted(claim: Claim, now: datetime) -> bool:
+    """A counter that stands still says something only about a proven page that is not older than a day."""
+    return claim.proven_page and not page_is_due(claim, now)
+
+
+async def count(platform: Platform, claims: Sequence[Claim], send: Send, parser: Parser | None) -> Counted:
+    """Ask the counters of at most ``batch_size`` accounts. Raises what ``send`` raises."""
+    targets = [target_of(claim) for claim in claims]
+    request = platform.count(targets)
+    answer = await send(request)
+    if isinstance(answer, Failure):
+        return [(claim, answer, ()) for claim in claims]
+    try:
+        found = await read(parser, len(answer.body), platform.read_count, targets, answer)
+    except Exception as error:
+        found = dict.fromkeys((claim.account_id for claim in claims), unreadable(error, answer.url))
+    exchanges = (Exchange(request, answer),)
+    return [(claim, found.get(claim.account_id, CounterMissing()), exchanges) for claim in claims]
+
+
+def is_passing(failure: Failure) -> bool:
+    """Whether a failed batch is the host's trouble; otherwise it has no such counter, and pages are read instead."""
+    return failure.outcome in (OutcomeName.RATE_LIMITED, OutcomeName.UNREACHABLE) or bool(failure.retry_after)

@@ -1,0 +1,104 @@
+"""The way to one host within this process: one request at a time, in reserved slots, within the host's own budget.
+
+May assume: ``lock`` is held around a visit. Promises: no request before its slot; none once the host's headers said
+that its budget is nearly used up (RESERVE is left for others behind our address), until it renews. Other hosts that a
+conversation asks on the way (a directory) neither use nor change this host's budget.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from app.domain.models import Failure
+from app.platforms.base import Request, Response
+from app.platforms.limits import budget
+from app.storage import hosts
+from app.worker.buckets import bucket_of
+from app.worker.context import Context
+from app.worker.fetch import Validators
+
+#: This share of a budget, and at least so many requests, is never used.
+RESERVE_SHARE = 0.02
+RESERVE = 2
+
+
+class Closed(Exception):
+    """The host may not be asked before ``until``; nothing was sent."""
+
+    def __init__(self, until: datetime, reason: str) -> None:
+        super().__init__(reason)
+        self.until = until
+        self.reason = reason
+
+
+class Line:
+    """One host. ``name`` is the politeness unit: ``name`` or ``name:port``, or a shared domain."""
+
+    def __init__(self, ctx: Context, host_id: int, name: str, platform: str, spacing: timedelta) -> None:
+        self.lock = asyncio.Lock()
+        self.host_id = host_id
+        self.name = name
+        self.exhausted: dict[str, datetime] = {}
+        self.expected = 1
+        self._ctx = ctx
+        self._platform = platform
+        self._spacing = spacing
+        self._slots: deque[datetime] = deque()
+
+    async def send(self, request: Request, validators: Validators | None = None) -> Response | Failure:
+        """Send when the slot comes. Raises Closed where the budget for this kind of request is used up."""
+        ours = bucket_of(urlsplit(request.url).netloc, self._platform) == self.name
+        if ours:
+            await self._wait(request.cost)
+        clock = self._ctx.clock
+        answer = await self._ctx.fetcher.send(request, validators=validators, now=clock.now)
+        if ours and isinstance(answer, Response):
+            self._note_budget(request.cost, answer)
+        return answer
+
+    @property
+    def closed(self) -> bool:
+        """Whether the host asked to be left alone until later."""
+        return any(self.closed_until(cost, self._ctx.clock.now()) for cost in self.exhausted)
+
+    def closed_until(self, cost: str, now: datetime) -> datetime | None:
+        """When requests of this kind may be made again, None for now."""
+        until = self.exhausted.get(cost)
+        return until if until is not None and until > now else None
+
+    def close_until(self, until: datetime) -> None:
+        """The host asked to be left alone, by every kind of request."""
+        for cost in ("look", "paging"):
+            self.exhausted[cost] = max(until, self.exhausted.get(cost, until))
+
+    async def _wait(self, cost: str) -> None:
+        until = self.closed_until(cost, self._ctx.clock.now())
+        if until is not None:
+            raise Closed(until, "budget")
+        if not self._spacing:
+            return
+        if not self._slots:
+            await self._reserve()
+        await self._ctx.clock.sleep_until(self._slots.popleft())
+
+    async def _reserve(self) -> None:
+        # One statement for all that this visit expects; what it does not use lapses.
+        requests, self.expected = max(self.expected, 1), 1
+        async with self._ctx.engine.begin() as conn:
+            first = await hosts.reserve(conn, self.host_id, requests, self._spacing, self._ctx.clock.now())
+        self._slots.extend(first + self._spacing * number for number in range(requests))
+
+    def forget_slots(self) -> None:
+        """The visit is over: slots that were not used are not kept for another day."""
+        self._slots.clear()
+
+    def _note_budget(self, cost: str, answer: Response) -> None:
+        granted = budget(answer.headers, answer.requested_at)
+        if granted is None:
+            return
+        reserve = max(RESERVE, int((granted.limit or 0) * RESERVE_SHARE))
+        if granted.remaining <= min(reserve, max((granted.limit or reserve) - 1, 0)):
+            self.exhausted[cost] = granted.reset_at

@@ -1,0 +1,85 @@
+"""What the next look shall know: validators, page, pace and redirects, from what this look brought.
+
+Promises: pure; validators change only with a look that was understood, together with the page they stand for; a
+permanent redirect is believed after three sightings of the same target, a day or more apart, and never from https
+to http.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from app.domain.joining import PageMemory
+from app.domain.models import Failure, Page
+from app.storage.claims import Memory
+from app.worker.fetch import Validators
+from app.worker.findings import Finding, kept_validators, permanent_target
+
+#: Sightings of the same permanent redirect before it is believed, and the least time between two that count.
+SIGHTINGS = 3
+APART = timedelta(hours=24)
+
+
+def remembered(found: Finding, page: PageMemory | None) -> Memory:
+    """The memory after this look; equal to the claimed one where nothing changed."""
+    before = found.claim.memory
+    look = found.look
+    if isinstance(look, Failure) or found.void is not None:
+        return before
+    memory = _with_redirect(_with_validators(before, found), found)
+    if isinstance(look, Page):
+        memory = replace(memory, least_interval=look.least_interval)
+        if look.memory is not None:
+            memory = replace(memory, platform=look.memory)
+    elif look.least_interval is not None:
+        memory = replace(memory, least_interval=look.least_interval)
+    return memory if page is None else _with_page(memory, page)
+
+
+def believed_target(before: Memory, after: Memory) -> str | None:
+    """Where the account is to be found from now on; None where nothing new is believed."""
+    if after.redirect_seen >= SIGHTINGS > before.redirect_seen:
+        return after.redirect_to
+    return None
+
+
+def validators_in(memory: Memory) -> Validators | None:
+    """The stored validators."""
+    if memory.validator_url is None:
+        return None
+    return Validators(memory.validator_url, memory.etag, memory.last_modified)
+
+
+def _with_validators(memory: Memory, found: Finding) -> Memory:
+    kept = kept_validators(validators_in(memory), found.exchanges)
+    if kept is None:
+        return replace(memory, validator_url=None, etag=None, last_modified=None)
+    return replace(memory, validator_url=kept.url, etag=kept.etag, last_modified=kept.last_modified)
+
+
+def _with_page(memory: Memory, page: PageMemory) -> Memory:
+    ids = tuple(name for name, _ in page.ids_times)
+    times = tuple(at for _, at in page.ids_times)
+    return replace(memory, page_ids=ids, page_times=times, missing_ids=tuple(sorted(page.missing)))
+
+
+def _with_redirect(memory: Memory, found: Finding) -> Memory:
+    if not found.exchanges:
+        return memory
+    target = permanent_target(found.exchanges)
+    if target is None or _is_downgrade(found.exchanges[0].request.url, target):
+        return replace(memory, redirect_to=None, redirect_seen=0, redirect_at=None)
+    if target != memory.redirect_to:
+        return replace(memory, redirect_to=target, redirect_seen=1, redirect_at=found.looked_at)
+    if _is_next(memory.redirect_at, found.looked_at):
+        return replace(memory, redirect_seen=memory.redirect_seen + 1, redirect_at=found.looked_at)
+    return memory
+
+
+def _is_next(last: datetime | None, now: datetime) -> bool:
+    return last is None or now - last >= APART
+
+
+def _is_downgrade(before: str, after: str) -> bool:
+    return before.lower().startswith("https:") and not after.lower().startswith("https:")

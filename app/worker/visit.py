@@ -1,0 +1,159 @@
+"""One visit of one host: counters first, then the pages that need to be read, one request after the other.
+
+May assume the claims are leased to us and all of one host. Promises: each claim ends in exactly one finding or is given
+back untouched with the time it shall be due; a host that asks to wait, has no budget left or cannot be reached is left
+at once; a visit does not go on for longer than its time, so that no host holds the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from app.domain import pace
+from app.domain.models import Failure, OutcomeName, Unchanged
+from app.platforms.base import CounterLook, CounterMissing, Platform
+from app.storage import hosts
+from app.storage.claims import Claim
+from app.worker.context import Context
+from app.worker.counting import can_be_trusted, count, is_passing
+from app.worker.findings import Exchange, Finding, finding
+from app.worker.line import Closed, Line
+from app.worker.looking import look_at
+
+Deliver = Callable[[Finding], Awaitable[None]]
+#: Reasons of the fetcher that speak of the host, not of one account.
+_HOST_DOWN = frozenset({"dns", "connect", "tls", "timeout", "incomplete"})
+#: So many of them in a row end a visit; the host then rests, the longer the more often.
+_STRIKES = 2
+_REST = timedelta(seconds=30)
+_LONGEST_REST = timedelta(minutes=15)
+
+
+@dataclass(slots=True)
+class Visit:
+    """``run`` it once."""
+
+    ctx: Context
+    line: Line
+    claims: Sequence[Claim]
+    deliver: Deliver
+    left: dict[int, Claim] = field(init=False)
+    strikes: int = 0
+    answered: bool = False
+
+    def __post_init__(self) -> None:
+        self.left = {claim.account_id: claim for claim in self.claims}
+
+    async def run(self) -> list[tuple[Claim, datetime]]:
+        """Visit the host; returns the claims to give back, each with the time it shall be due."""
+        started = self.ctx.clock.monotonic()
+        back_at = self.ctx.clock.now()
+        try:
+            for name, claims in groupby(sorted(self.claims, key=_by_platform), _by_platform):
+                await self._ask(self.ctx.platforms[name], list(claims), started)
+        except Closed as closed:
+            back_at = closed.until
+        finally:
+            self.line.forget_slots()
+        await self._note_host()
+        step = timedelta(milliseconds=50)
+        return [(claim, back_at + step * place) for place, claim in enumerate(self.left.values(), 1)]
+
+    async def _ask(self, platform: Platform, claims: list[Claim], started: float) -> None:
+        size = platform.batch_size
+        pages: list[tuple[Claim, int | None]] = [] if size else [(claim, claim.counter) for claim in claims]
+        self.line.expected = -(-len(claims) // size) if size else len(claims)
+        for start in range(0, len(claims) if size else 0, size or 1):
+            self._check_time(started)
+            pages += await self._count(platform, claims[start : start + size])
+        self.line.expected = len(pages)
+        for claim, counter in pages:
+            self._check_time(started)
+            await self._settle(await look_at(self.ctx, platform, claim, self.line.send, counter))
+
+    async def _count(self, platform: Platform, claims: list[Claim]) -> list[tuple[Claim, int | None]]:
+        """Settle those whose counter says enough; returns the others, with what it said."""
+        pages: list[tuple[Claim, int | None]] = []
+        failed: Finding | None = None
+        for claim, answer, exchanges in await count(platform, claims, self.line.send, self.ctx.parser):
+            settled = self._settled(claim, answer, exchanges)
+            if settled is None:
+                pages.append((claim, _value(claim, answer)))
+            elif isinstance(settled.look, Failure):
+                failed = settled
+                await self._deliver(settled)
+            else:
+                await self._settle(settled)
+        if failed is not None:
+            await self._react(failed)
+        return pages
+
+    def _settled(self, claim: Claim, answer: CounterLook, exchanges: tuple[Exchange, ...]) -> Finding | None:
+        now = self.ctx.clock.now()
+        if isinstance(answer, Unchanged) and can_be_trusted(claim, now):
+            return finding(claim, answer, exchanges, now, counter=answer.counter)
+        if isinstance(answer, Failure) and is_passing(answer):
+            return finding(claim, answer, exchanges, now)
+        return None
+
+    async def _settle(self, found: Finding) -> None:
+        await self._deliver(found)
+        await self._react(found)
+
+    async def _deliver(self, found: Finding) -> None:
+        del self.left[found.claim.account_id]
+        await self.deliver(found)
+
+    async def _react(self, found: Finding) -> None:
+        """Leave the host where the look says so. Raises Closed."""
+        look = found.look
+        if not isinstance(look, Failure):
+            self.strikes, self.answered = 0, True
+            return
+        if look.outcome is OutcomeName.RATE_LIMITED or look.retry_after:
+            await self._block(found, look)
+        if look.reason not in _HOST_DOWN:
+            self.answered = True
+            return
+        self.strikes += 1
+        if self.strikes >= _STRIKES and self.left:
+            raise Closed(await self._rest(look.reason), look.reason)
+
+    async def _block(self, found: Finding, look: Failure) -> None:
+        own = pace.LIMIT_WAIT * 2 ** min(found.claim.failures, 8)
+        until = found.looked_at + min(look.retry_after or own, pace.LONGEST_RETRY)
+        async with self.ctx.engine.begin() as conn:
+            await hosts.block(conn, self.line.host_id, until, look.reason)
+        self.line.close_until(until)
+        raise Closed(until, look.reason)
+
+    async def _rest(self, reason: str) -> datetime:
+        now = self.ctx.clock.now()
+        doublings = min(self.claims[0].host_failures, 5)
+        until = now + min(_REST * (1 << doublings), _LONGEST_REST)
+        async with self.ctx.engine.begin() as conn:
+            await hosts.failed(conn, self.line.host_id, now, until, reason)
+        return until
+
+    async def _note_host(self) -> None:
+        """The first answer after failures ends them."""
+        if self.answered and self.claims[0].host_failures:
+            async with self.ctx.engine.begin() as conn:
+                await hosts.recovered(conn, self.line.host_id)
+
+    def _check_time(self, started: float) -> None:
+        if self.ctx.clock.monotonic() - started > self.ctx.options.visit.total_seconds():
+            raise Closed(self.ctx.clock.now(), "visit over")
+
+
+def _by_platform(claim: Claim) -> str:
+    return claim.platform
+
+
+def _value(claim: Claim, answer: CounterLook) -> int | None:
+    if isinstance(answer, CounterMissing | Failure):
+        return claim.counter
+    return answer.counter
