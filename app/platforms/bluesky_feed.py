@@ -177,11 +177,11 @@ def _value(raw: msgspec.Raw) -> object:
 
 
 def _handle(feed: Feed, did: str) -> str | None:
-    for item in feed.feed:
+    """As the newest item has it: its reposter's, else its author's."""
+    for item in feed.feed[:1]:
         by = item.reason.by if item.reason is not None else None
-        for actor in (item.post.author, by):
-            if actor is not None and actor.did == did:
-                return known_handle(actor.handle)
+        actor = by or item.post.author
+        return known_handle(actor.handle) if actor.did == did else None
     return None
 
 

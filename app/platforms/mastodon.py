@@ -81,7 +81,7 @@ class Mastodon:
         if not page.posts:
             return (yield from self._explain_empty(target, page, host, account_id))
         if not target.has_posts and not page.complete and calls.next_before(response) is None:
-            return (yield from self._confirm_end(target, page, response))
+            return (yield from self._confirm_end(target, page, host, account_id))
         return page
 
     def _explain_empty(self, target: Target, page: Page, host: str, account_id: str) -> Conversation:
@@ -109,12 +109,9 @@ class Mastodon:
             memory=_memory(target, account),
         )
 
-    def _confirm_end(self, target: Target, page: Page, response: Response) -> Conversation:
+    def _confirm_end(self, target: Target, page: Page, host: str, account_id: str) -> Conversation:
         """A short page need not be the last: servers filter after they count. An empty one after it is."""
-        request = self.older(target, page, response)
-        if request is None:
-            return page
-        rest = self.read(target, (yield request))
+        rest = self.read(target, (yield calls.statuses(host, account_id, page.posts[-1].native_id)))
         return replace(page, complete=True) if isinstance(rest, Page) and rest.complete else page
 
     def _find_feed(self, target: Target) -> Conversation:

@@ -22,7 +22,7 @@ ERRORS = json.loads((Path(__file__).parent / "data/bluesky_errors.json").read_by
 DOCUMENT = {
     "id": ALICE,
     "alsoKnownAs": ["at://alice.test"],
-    "service": [{"id": "#atproto_pds", "type": "x", "serviceEndpoint": "https://pds.test/"}],
+    "service": [{"id": "#other"}, {"id": "#atproto_pds", "type": "x", "serviceEndpoint": "https://pds.test/"}],
 }
 
 
@@ -121,6 +121,7 @@ def test_kinds(record: dict[str, Any], kind: Kind) -> None:
         ("not a date", datetime(2026, 8, 1, 13, tzinfo=UTC), DateNote.NONE),
         ("0001-01-01T00:00:00Z", datetime(2026, 8, 1, 13, tzinfo=UTC), DateNote.NONE),
         (5, datetime(2026, 8, 1, 13, tzinfo=UTC), DateNote.NONE),
+        ([[]], datetime(2026, 8, 1, 13, tzinfo=UTC), DateNote.NONE),
         (None, datetime(2026, 8, 1, 13, tzinfo=UTC), DateNote.NONE),
     ],
 )
@@ -153,6 +154,20 @@ def test_a_repost_without_a_name_keeps_the_same_id() -> None:
     one, other = (read(repost(post("3a", did=BOB), uri=None)).posts[0].native_id for _ in range(2))
     assert one == other
     assert one.startswith("r#")
+
+
+def test_a_number_beyond_all_numbers_is_no_time() -> None:
+    body = json.dumps({"feed": [post("3a", "N")]}).replace('"N"', "1e999")
+    page = PLATFORM.read(target(), answer(body.encode()))
+    assert isinstance(page, Page)
+    assert page.posts[0].posted_at == datetime(2026, 8, 1, 13, tzinfo=UTC)
+
+
+def test_an_item_of_another_shape_is_no_page() -> None:
+    for uri in ("at://alice.test/app.bsky.feed.post/3a", f"at://{ALICE}/app.bsky.feed.post/", "https://x.test/a/b"):
+        item = post("3a")
+        item["post"]["uri"] = uri
+        assert refused(PLATFORM.read(target(), feed(item))) == (OutcomeName.UNREADABLE, "wrong_shape")
 
 
 def test_no_record_key_can_pose_as_a_repost() -> None:

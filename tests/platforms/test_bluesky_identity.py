@@ -91,7 +91,7 @@ def test_an_unknown_handle_says_what_was_tried(found: Any) -> None:
 
 def test_an_unavailable_account_can_be_watched_by_its_did() -> None:
     closed = answer({"error": "AccountDeactivated", "message": "Account is deactivated"}, 400)
-    document = answer({"id": ALICE, "alsoKnownAs": ["at://alice.test"]})
+    document = answer({"id": ALICE, "alsoKnownAs": ["https://x", "at://alice.test"]})
     identity, asked = hold(PLATFORM.resolve(ALICE), closed, document)
     assert (identity.native_id, identity.handle) == (ALICE, "alice.test")
     assert asked[1] == f"https://plc.test/{ALICE}"
