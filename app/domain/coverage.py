@@ -159,23 +159,25 @@ def known_at(stretches: Iterable[Stretch], as_of: datetime | None, kinds: Kind) 
     but ``lag``. For each kind the stretches that show it are joined; what all kinds share is known.
     """
     rows = [(known, row) for row in stretches if (known := _recorded(row, as_of)) is not None]
-    seen = NO_KIND
-    for _, row in rows:
-        seen |= row.kinds
-    relevant = [(known, row) for known, row in rows if row.kinds & kinds]
-    if all(row.kinds & kinds == kinds for _, row in relevant):
-        live = normalise(known for known, row in relevant if row.live)
-        whole = normalise(known for known, _ in relevant)
+    # int's own "and": IntFlag's costs more than all the rest.
+    relevant = [(known, row) for known, row in rows if int.__and__(row.kinds, kinds)]
+    if all(int.__and__(row.kinds, kinds) == kinds for _, row in relevant):
+        live = normalise([known for known, row in relevant if row.live])
+        whole = live if all(row.live for _, row in relevant) else normalise([known for known, _ in relevant])
+        unseen = NO_KIND if relevant or not rows else kinds
     else:
         live = _shared([[known for known, row in relevant if row.live and kind & row.kinds] for kind in kinds])
         whole = _shared([[known for known, row in relevant if kind & row.kinds] for kind in kinds])
+        unseen = kinds
+        for _, row in relevant:
+            unseen &= ~row.kinds
     return Covered(
         live=live,
         retrospective=subtract(whole, live) if whole != live else (),
-        gaps=tuple((known, row.largest_gap) for known, row in relevant),
-        lag=max((row.lag for _, row in relevant), default=ZERO),
-        unseen_kinds=kinds & ~seen if rows else NO_KIND,
-        last_look=max((_looked(row, as_of) for _, row in rows), default=None),
+        gaps=tuple([(known, row.largest_gap) for known, row in relevant]),
+        lag=max([row.lag for _, row in relevant], default=ZERO),
+        unseen_kinds=unseen,
+        last_look=max([_looked(row, as_of) for _, row in rows], default=None),
     )
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from operator import attrgetter
 
 from app.domain.models import Interval
+
+_START = attrgetter("start")
 
 
 def normalise(intervals: Iterable[Interval]) -> tuple[Interval, ...]:
     """The same instants as sorted, disjoint, non-touching intervals."""
     merged: list[Interval] = []
-    for piece in sorted(piece for piece in intervals if piece.start < piece.end):
+    for piece in sorted([piece for piece in intervals if piece.start < piece.end], key=_START):
         if merged and piece.start <= merged[-1].end:
             if piece.end > merged[-1].end:
                 merged[-1] = Interval(merged[-1].start, piece.end)
@@ -83,7 +86,17 @@ def covers(intervals: Iterable[Interval], window: Interval) -> bool:
 
 def holes(intervals: Iterable[Interval], window: Interval) -> tuple[Interval, ...]:
     """What of the window the set leaves open."""
-    return subtract((window,), clip(intervals, window))
+    open_parts: list[Interval] = []
+    at, end = window.start, window.end
+    for piece in normalise(intervals):
+        if piece.start >= end:
+            break
+        if piece.start > at:
+            open_parts.append(Interval(at, piece.start))
+        at = max(at, piece.end)
+    if at < end:
+        open_parts.append(Interval(at, end))
+    return tuple(open_parts)
 
 
 def total(intervals: Iterable[Interval]) -> timedelta:
