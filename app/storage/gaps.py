@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain import gaps as stairs
 from app.domain.coverage import known_at
 from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Stretch
+from app.domain.silence import TICK
 from app.storage import coverage
 from app.storage.posts import EARLIEST, LATEST
 from app.storage.raw import fetch
@@ -34,9 +35,12 @@ class Gap:
     proven_until: datetime
 
 
-#: One row a counted post: its time and, for an undated one, the earliest time it may have been made.
+#: A counted post: its effective time, and the earliest time it may have been made.
+Made = tuple[datetime, datetime | None]
+#: One row a counted post: its time and the earliest time it may have been made (NULL: nothing bounds it).
 _TIMES = f"""
-select p.account_id, p.posted_at, coalesce(p.posted_after, p.posted_at)
+select p.account_id, p.posted_at, case when p.posted_after is not null then least(p.posted_after, p.posted_at)
+       when p.marks & {int(DateNote.MISSING | DateNote.UNREADABLE) << 8} = 0 then p.posted_at end
 from unnest($1::int[], $2::timestamptz[]) wanted(id, since)
 join posts p on p.account_id = wanted.id and p.posted_at >= wanted.since
 where p.marks & {int(DEFAULT_KINDS)} <> 0 and p.marks & {int(DateNote.BACKDATED) << 8} = 0
@@ -64,7 +68,7 @@ async def refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) -
         return
     ids = sorted(since)
     starts = [since[account_id] or EARLIEST for account_id in ids]
-    times: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    times: dict[int, list[Made]] = defaultdict(list)
     for account_id, posted_at, earliest in await fetch(conn, _TIMES, ids, starts):
         times[account_id].append((posted_at, earliest))
     stretches = await coverage.load(conn, ids, window=Interval(min(starts), LATEST))
@@ -100,8 +104,8 @@ async def load(conn: AsyncConnection, account_ids: Sequence[int]) -> dict[int, l
     return found
 
 
-def read_gaps(times: Sequence[tuple[datetime, datetime]], stretches: Iterable[Stretch]) -> list[Gap]:
-    """The streaks between consecutive posts (time, earliest possible time), sorted by time, with their proven parts.
+def read_gaps(times: Sequence[Made], stretches: Iterable[Stretch]) -> list[Gap]:
+    """The streaks between consecutive posts, which are sorted by time, with their proven parts.
 
     The proven part of a streak ends where coverage first breaks, and where an undated post may have ended it.
     """
@@ -112,8 +116,9 @@ def read_gaps(times: Sequence[tuple[datetime, datetime]], stretches: Iterable[St
             continue
         while at < len(covered) and covered[at].end <= start:
             at += 1
-        inside = at < len(covered) and covered[at].start <= start
-        proven = min(covered[at].end, end, max(start, earliest)) if inside else start
+        # The instant of the post itself needs no coverage: it is known what happened in it.
+        inside = at < len(covered) and covered[at].start <= start + TICK
+        proven = min(covered[at].end, end, max(start, earliest or start)) if inside else start
         found.append(Gap(start, end, proven))
     return found
 

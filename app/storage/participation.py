@@ -67,7 +67,8 @@ left join lateral (
 left join lateral (
     select range_agg(tstzrange(starts_at, ends_at)) @> tstzrange($2, $3) as covers,
            range_agg(tstzrange(starts_at, ends_at)) filter (where live) @> tstzrange($2, $3) as live_covers
-    from coverage where account_id = a.id and ends_at > $2 and starts_at < $3 and c.plain and not c.live_spans
+    from coverage where account_id = a.id and ends_at > $2 and starts_at < $3 and recorded_from <= $5
+      and c.plain and not c.live_spans
 ) u on true
 """  # noqa: S608 - constants only
 _FAILED = """

@@ -44,7 +44,7 @@ left join lateral (
 ) w on true
 left join lateral (
     select starts_at, proven_until from gaps
-    where w.proven_until < w.ends_at and account_id = a.id and proven_until > $1
+    where w.proven_until < w.ends_at and account_id = a.id and proven_until > greatest($1, starts_at)
     order by proven_until - starts_at desc, ends_at desc limit 1
 ) p on true"""
 CLOSED = """w.starts_at, w.ends_at, w.proven_until, coalesce(p.starts_at, w.starts_at) as proven_start,
@@ -82,24 +82,33 @@ def pick(
 ) -> Longest:
     """The longest among the closed ones (the columns ``CLOSED``) and the open one; of equals the open one."""
     starts_at, ends_at, proven_until, proven_start, proven_end = closed
-    whole, whole_proven, proven = _of_open(streak, now)
+    whole, whole_proven, proven = _of_open(streak, window_start, now)
     if starts_at is None or ends_at is None or proven_until is None or proven_start is None or proven_end is None:
         return Longest(standing, streak, whole, whole_proven, proven)
     if whole is None or ends_at - starts_at > whole.end - whole.start:
         whole, whole_proven = Interval(starts_at, ends_at), proven_until - starts_at
-    if proven_end > window_start and (proven is None or proven_end - proven_start > proven.end - proven.start):
-        proven = whole if proven_end == whole.end else Interval(proven_start, proven_end)
-    return Longest(standing, streak, whole, whole_proven, proven if proven and proven.end > window_start else None)
+    if proven_end > window_start and proven_end - proven_start > (proven.end - proven.start if proven else ZERO):
+        proven = Interval(proven_start, proven_end)
+    return Longest(standing, streak, whole, whole_proven, proven)
 
 
-def _of_open(streak: Streak, now: datetime) -> tuple[Interval | None, timedelta, Interval | None]:
-    """The open streak, its proven length, and the proven part: without a post, the coverage that ends last."""
+def _of_open(
+    streak: Streak, window_start: datetime, now: datetime
+) -> tuple[Interval | None, timedelta, Interval | None]:
+    """The open streak, its proven length, and its longest proven part that reaches into the window.
+
+    Without a post that is the coverage that ends last.
+    """
     start, tail = streak.starts_at, streak.tail
+    if tail is not None and tail.end <= window_start:
+        tail = None
     if start is None:
         return None, ZERO, tail
+    whole = Interval(start, max(now, start))
     if tail is not None and tail.start == start:
-        return Interval(start, now), streak.proven, tail
+        return whole, streak.proven, tail
     # Coverage has a hole: either part may be the longer one.
     proven = Interval(start, start + streak.proven)
-    longer = proven if tail is None or proven.length >= tail.length else tail
-    return Interval(start, max(now, start)), streak.proven, longer if longer.start < longer.end else None
+    if proven.end <= max(window_start, start) or (tail is not None and tail.length > proven.length):
+        return whole, streak.proven, tail
+    return whole, streak.proven, proven

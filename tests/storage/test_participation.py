@@ -1,0 +1,77 @@
+"""The set-shaped answers are those of the domain over every row."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from app.domain import participation as judge
+from app.domain.coverage import known_at
+from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName
+from app.domain.participation import Answer, Took
+from app.storage import coverage, participation, posts
+from app.storage.names import Selection
+from app.storage.participation import Taker
+from tests.storage.histories import DAY, HOUR, NOW, world
+
+EVERYONE = Selection(tag="all")
+
+
+async def by_hand(conn: AsyncConnection, taker: Taker, window: Interval, kinds: Kind, as_of: datetime | None) -> Answer:
+    """The domain over everything on record."""
+    known = as_of or posts.LATEST
+    made = (await posts.load(conn, [taker.account_id], kinds=kinds, as_of=known))[taker.account_id]
+    seen = (await coverage.load(conn, [taker.account_id], as_of=known))[taker.account_id]
+    return judge.answer(
+        made,
+        known_at(seen, as_of, kinds),
+        window,
+        min(NOW, known),
+        kinds,
+        last_outcome=OutcomeName(taker.outcome) if taker.outcome else None,
+        valid_from=taker.valid_from,
+        valid_to=taker.valid_to,
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_set_equals_the_domain(engine: AsyncEngine, seed: int) -> None:
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    async with engine.begin() as conn:
+        ids = await world(conn, seed, 60)
+    seen: set[Took] = set()
+    async with engine.connect() as conn:
+        for _ in range(12):
+            start = NOW - HOUR * rng.randint(1, 60 * 24)
+            window = Interval(start, start + HOUR * rng.choice((1, 6, 24, 24 * 7, 24 * 30)))
+            kinds = rng.choice((DEFAULT_KINDS, DEFAULT_KINDS, Kind.ORIGINAL, DEFAULT_KINDS | Kind.STORY))
+            as_of = rng.choice((None, None, NOW - DAY * rng.randint(0, 30)))
+            found = await participation.answer(conn, EVERYONE, window, now=NOW, kinds=kinds, as_of=as_of)
+            assert [taker.account_id for taker, _ in found] == ids
+            for taker, answer in found:
+                wanted = await by_hand(conn, taker, window, kinds, as_of)
+                seen.add(answer.state)
+                assert answer.state == wanted.state
+                assert answer.reasons == wanted.reasons
+                assert answer.evidence[:1] == wanted.evidence[:1] or ties(answer, wanted)
+                assert answer.covered_share == pytest.approx(wanted.covered_share)
+                assert (answer.largest_gap, answer.retrospective) == (wanted.largest_gap, wanted.retrospective)
+    assert seen == set(Took)
+
+
+def ties(one: Answer, other: Answer) -> bool:
+    """Of posts made at the same instant either may be named."""
+    return one.evidence[0].posted_at == other.evidence[0].posted_at
+
+
+async def test_paging(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        ids = await world(conn, 7, 20)
+    window = Interval(NOW - 7 * DAY, NOW - DAY)
+    async with engine.connect() as conn:
+        first = await participation.answer(conn, EVERYONE, window, now=NOW, limit=12)
+        rest = await participation.answer(conn, EVERYONE, window, now=NOW, limit=12, after=first[-1][0].account_id)
+        assert [taker.account_id for taker, _ in first + rest] == ids
