@@ -27,7 +27,7 @@ log = structlog.get_logger()
 class Report:
     """What was done."""
 
-    looks: int = 0
+    polls: int = 0
     new_posts: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
@@ -35,7 +35,7 @@ class Report:
 
     def add(self, other: Report) -> None:
         """Sum up."""
-        self.looks += other.looks
+        self.polls += other.polls
         self.new_posts += other.new_posts
         self.outcomes.update(other.outcomes)
         self.dropped += other.dropped
@@ -94,7 +94,7 @@ class Intake:
         self._sum_up(group, entries)
 
     def _sum_up(self, group: list[Finding], entries: list[ingest.Entry]) -> None:
-        self.report.looks += len(entries)
+        self.report.polls += len(entries)
         self.report.dropped += len(group) - len(entries)
         for entry in entries:
             self.report.new_posts += len(entry.verdict.news)

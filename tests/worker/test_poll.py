@@ -37,7 +37,7 @@ async def test_a_feed_is_watched_polled_and_remembered(
     account = await watch(ctx, host.base + "/feed")
     assert account.platform == "feed"
     report = await run_once(ctx, clock.now())
-    assert (report.looks, report.new_posts, report.outcomes) == (1, 10, {"page": 1})
+    assert (report.polls, report.new_posts, report.outcomes) == (1, 10, {"page": 1})
     [state] = await rows("account_state")
     assert (state["outcome"], state["failures"], state["last_post_id"]) == ("page", 0, "p1")
     assert state["next_poll_at"] >= START + timedelta(minutes=15)

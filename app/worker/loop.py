@@ -1,0 +1,73 @@
+"""The work of one process, from its start to a stop that loses nothing.
+
+May assume a context with the system's clock. Promises: after a pause of ours (a restart, a suspended machine) the
+overdue are spread over their own intervals, so that nobody is asked more than usual; a stop takes at most ``grace``
+and the time of a commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.storage import claims
+from app.worker import prune
+from app.worker.context import Context
+from app.worker.intake import Report
+from app.worker.poll import Poller
+from app.worker.scheduler import Scheduler
+
+log = structlog.get_logger()
+TICK = timedelta(seconds=1)
+GAUGES = timedelta(seconds=30)
+PRUNE = timedelta(hours=6)
+#: How long visits may go on after the request to stop: a request under way takes at most 30 s, a service has 20.
+GRACE = timedelta(seconds=12)
+#: Who is overdue by more than this was missed in a pause of ours, not by chance.
+LATE = timedelta(minutes=5)
+
+
+async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> Report:
+    """Poll and keep house until ``stop`` is set."""
+    worker = Worker(ctx)
+    scheduler = Scheduler()
+    scheduler.every("poll", TICK, worker.tick)
+    scheduler.every("gauges", GAUGES, lambda: prune.set_gauges(ctx, ctx.clock.now()))
+    scheduler.every("prune", PRUNE, lambda: prune.run_once(ctx, ctx.clock.now()))
+    scheduler.start()
+    try:
+        await stop.wait()
+    finally:
+        scheduler.stop()
+        await worker.poller.stop(grace)
+    return worker.poller.intake.report
+
+
+class Worker:
+    """What the scheduler wakes."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.poller = Poller(ctx)
+        self._ctx = ctx
+        self._ticked_at: datetime | None = None
+
+    async def tick(self) -> None:
+        """Start looking at what is due; after a pause of ours spread it first."""
+        now = self._ctx.clock.now()
+        if self._ticked_at is None or abs(now - self._ticked_at) > LATE:
+            await catch_up(self._ctx, now)
+        self._ticked_at = now
+        while await self.poller.claim(self._ctx.clock.now()) >= self._ctx.options.claim:
+            pass
+
+
+async def catch_up(ctx: Context, now: datetime) -> int:
+    """Spread everybody who was missed in a pause of ours over its own interval; returns how many."""
+    options = ctx.options
+    async with ctx.engine.begin() as conn:
+        moved = await claims.spread_overdue(conn, now, LATE, options.poll_default, options.poll_longest)
+    if moved:
+        log.info("the overdue are spread after a pause of ours", accounts=moved)
+    return moved
