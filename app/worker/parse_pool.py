@@ -15,13 +15,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from multiprocessing import get_context
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 #: Bodies up to this many bytes are parsed in place.
 SMALL = 256 * 1024
-#: Limits of one parse: seconds of wall clock, bytes of address space of its process.
+#: Limits of one parse: seconds of wall clock, bytes of address space beyond what its process begins with.
 SECONDS = 2.0
 MEMORY = 256 * 1024 * 1024
 
@@ -70,5 +71,14 @@ def _run(seconds: float, function: Callable[..., T], args: tuple[object, ...], k
 
 def _confine(memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service; it stops this process itself
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    most = _address_space() + memory
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _address_space() -> int:
+    """What this process occupies before its first parse: the interpreter and what the service's start imports."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:  # a system without /proc
+        return 0

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import time
-from datetime import UTC, datetime
-from pathlib import Path
 
-from app.platforms.base import Request, Response
 from app.worker.clients import Clients
 from app.worker.connection import Connection
-from app.worker.fetch import Fetcher
 from app.worker.guard import Guard
 from app.worker.urls import split_url
-from bench.rawserver import LOOPBACK, always, answer, loopback_fetcher, serve
-
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+from bench.rawserver import LOOPBACK, always, answer, serve
 
 
 async def ask(clients: Clients, url: str) -> int:
@@ -88,43 +79,3 @@ async def test_a_closed_connection_says_so() -> None:
     connection = Connection()
     connection.close()
     assert not connection.reusable
-
-
-def open_files() -> int:
-    return len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
-
-
-async def churn(fetcher: Fetcher, url: str, seconds: float, tasks: int = 20) -> int:
-    """E12: cancelled after 0 to 4 ms, again and again, by many."""
-    until, chance, cancelled = time.monotonic() + seconds, random.Random(1), 0  # noqa: S311
-
-    async def one() -> None:
-        nonlocal cancelled
-        while time.monotonic() < until:
-            try:
-                await asyncio.wait_for(fetcher.send(Request(url), now=lambda: NOW), chance.uniform(0, 0.004))
-            except TimeoutError:
-                cancelled += 1
-
-    await asyncio.gather(*(one() for _ in range(tasks)))
-    return cancelled
-
-
-async def test_cancelled_looks_leak_nothing() -> None:
-    fetcher, clients = loopback_fetcher()
-
-    async def slowly(head: bytes, writer: asyncio.StreamWriter) -> bool:
-        await asyncio.sleep(0.002)
-        return await always(answer(body=b"x" * 2_000))(head, writer)
-
-    async with serve(slowly) as server:
-        await fetcher.send(Request(server.url), now=lambda: NOW)
-        clients.close()
-        await asyncio.sleep(0.05)
-        before = open_files()
-        assert await churn(fetcher, server.url, seconds=1.5) > 100
-        results = [await fetcher.send(Request(server.url), now=lambda: NOW) for _ in range(10)]
-        assert all(isinstance(result, Response) and len(result.body) == 2_000 for result in results)
-        clients.close()
-        await asyncio.sleep(0.1)
-        assert abs(open_files() - before) <= 5
