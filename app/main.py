@@ -39,8 +39,6 @@ from app.config import Settings
 from app.platforms import platforms
 from app.storage import migrate
 
-BODY_LIMIT = 1024 * 1024
-
 
 def version() -> str:
     """The version of this installation."""
@@ -76,7 +74,6 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=BODY_LIMIT,
     )
     app.state.context = Context(
         engine=engine,

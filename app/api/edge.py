@@ -14,13 +14,14 @@ from urllib.parse import unquote
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import BadText, MethodNotAllowed, respond
-from app.errors import Malformed, QuietwatchError
+from app.errors import Malformed, QuietwatchError, TooLarge
 
 ACCOUNTS = "/v1/accounts/"
 #: What may follow an account in a path.
 SUFFIXES = frozenset({"silence", "streaks", "posts", "calendar", "coverage", "polls"})
 #: First segments under /v1/accounts that are no account.
 RESERVED = frozenset({"import"})
+LARGEST_BODY = 1024 * 1024
 LONGEST_TARGET = 16 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _STRICT = (
@@ -72,7 +73,27 @@ class Edge:
         if path.startswith(ACCOUNTS):
             raw = scope.get("raw_path") or path.encode()
             scope["path"] = account_path(raw.decode("latin-1"))
-        await self.app(scope, receive, sender)
+        await self.app(scope, _counting(receive), sender)
+
+
+def too_large() -> TooLarge:
+    """The body is over the limit."""
+    return TooLarge("The body is larger than 1 MiB.", field="body", hint="Send it in several parts.")
+
+
+def _counting(receive: Receive) -> Receive:
+    """Raises TooLarge to whoever reads more of the body than the limit."""
+    read = 0
+
+    async def receiver() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > LARGEST_BODY:
+            raise too_large()
+        return message
+
+    return receiver
 
 
 def refuse(scope: Scope, hosts: frozenset[str]) -> QuietwatchError | None:
@@ -84,6 +105,9 @@ def refuse(scope: Scope, hosts: frozenset[str]) -> QuietwatchError | None:
         return MethodNotAllowed("This method is not allowed anywhere.")
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONGEST_TARGET:
         return BadText("The path and query are longer than 16 KiB.", field="query", hint="Use the POST form, if any.")
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    if not declared.isdigit() or int(declared[:20]) > LARGEST_BODY:
+        return too_large()
     if _CONTROL.search(scope["path"]):
         return BadText("The path contains a character that is not allowed.", field="path", hint="Remove it.")
     return None

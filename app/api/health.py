@@ -6,19 +6,20 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from app.api import context, models, replies
+from app import metrics
+from app.api import context, gate, models, replies
 from app.api.problems import of_database
-from app.api.routing import SCOPE, Route
+from app.api.routing import OPEN, SCOPE, Route
 from app.storage import claims, migrate
 
 router = APIRouter(tags=["health"], route_class=Route)
-OPEN: dict[str, Any] = {SCOPE: None}
+WITHOUT_KEY: dict[str, Any] = {SCOPE: OPEN}
 #: Looks later than this mean that no worker keeps up, or that none runs.
 LATEST = 600.0
 Check = dict[str, object]
 
 
-@router.get("/health/live", summary="Liveness", openapi_extra=OPEN, responses={200: {"model": models.Liveness}})
+@router.get("/health/live", summary="Liveness", openapi_extra=WITHOUT_KEY, responses={200: {"model": models.Liveness}})
 async def live() -> Response:
     """The process runs and answers; says nothing about the database."""
     return Response(b'{"status":"alive"}', media_type=replies.JSON, headers={"Cache-Control": "no-store"})
@@ -27,7 +28,7 @@ async def live() -> Response:
 @router.get(
     "/health/ready",
     summary="Readiness",
-    openapi_extra=OPEN,
+    openapi_extra=WITHOUT_KEY,
     responses={200: {"model": models.Readiness}, 503: {"model": models.Readiness, "description": "Not ready."}},
 )
 async def ready(request: Request) -> Response:
@@ -36,6 +37,20 @@ async def ready(request: Request) -> Response:
     good = all(found["ok"] for found in checks.values())
     body = replies.encode({"status": "ready" if good else "unready", "checks": checks})
     return Response(body, 200 if good else 503, {"Cache-Control": "no-store"}, media_type=replies.JSON)
+
+
+@router.get(
+    "/metrics",
+    summary="Figures for Prometheus",
+    openapi_extra=WITHOUT_KEY,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def figures(request: Request) -> Response:
+    """Counters and gauges in Prometheus's text format. Needs a key with read, unless the operator opened it."""
+    shared = context.of(request)
+    if not shared.open_metrics:
+        await gate.admit(shared, request, "read")
+    return Response(metrics.render(), media_type=metrics.CONTENT_TYPE, headers={"Cache-Control": "no-store"})
 
 
 async def check(shared: context.Context) -> dict[str, Check]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from app.api import models
 from app.api.problems import MEDIA_TYPE
 from app.api.replies import CSV, NDJSON
-from app.api.routing import SCOPE
+from app.api.routing import OPEN, SCOPE
 from app.errors import QuietwatchError
 
 Responses = dict[int | str, dict[str, Any]]
@@ -75,10 +75,10 @@ def build(app: FastAPI) -> dict[str, Any]:
 
 def _complete(method: str, operation: dict[str, Any]) -> None:
     scope = operation.setdefault(SCOPE, "read" if method == "get" else "write")
-    operation["security"] = [{"key": []}] if scope else []
+    operation["security"] = [{"key": []}] if scope != OPEN else []
     answers = operation["responses"]
     expected = {"400": "Unreadable", "404": "Not found", "422": "A value is not valid", "503": "The database is away"}
-    if scope:
+    if scope != OPEN:
         expected |= {"401": "No valid key", "403": f"The key lacks {scope}", "429": "Too many requests"}
     if method == "get" and "text/csv" in answers.get("200", {}).get("content", {}):
         expected["406"] = "None of the accepted formats"

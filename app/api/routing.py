@@ -1,6 +1,6 @@
 """How an operation is reached: known parameters only, clean text, a key with the scope, a bounded body.
 
-Promises: each route states its scope (``x-required-scope`` in the OpenAPI document, None for an open one) and the
+Promises: each route states its scope (``x-required-scope`` in the OpenAPI document, ``open`` for none) and the
 check cannot be forgotten: reading operations need ``read``, all others ``write``, unless the route says otherwise.
 An error nobody foresaw is logged once and answered with a problem document.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Coroutine
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -17,12 +18,14 @@ import structlog
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from app import metrics
 from app.api import context, gate, reading
 from app.api.problems import UnknownParameter, from_any, printable, respond
 from app.errors import Malformed
 
 DEEPEST_JSON = 32
 SCOPE = "x-required-scope"
+OPEN = "open"
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
 log = structlog.get_logger("api")
 
@@ -36,6 +39,12 @@ class Route(APIRoute):
         known = frozenset(field.alias for field in _query_fields(self.dependant))
         scope = scope_of(self)
 
+        async def timed(request: Request) -> Response:
+            began = perf_counter()
+            response = await checked(request)
+            metrics.api_seconds.labels(self.path, str(response.status_code)).observe(perf_counter() - began)
+            return response
+
         async def checked(request: Request) -> Response:
             try:
                 if scope is not None:
@@ -48,7 +57,7 @@ class Route(APIRoute):
             except Exception as error:
                 return _refuse(request, error)
 
-        return checked
+        return timed
 
 
 def _refuse(request: Request, error: Exception) -> Response:
@@ -61,8 +70,8 @@ def _refuse(request: Request, error: Exception) -> Response:
 def scope_of(route: APIRoute) -> str | None:
     """The scope a key needs for this route; None where it is open."""
     extra = route.openapi_extra or {}
-    found: str | None = extra.get(SCOPE, "read" if "GET" in (route.methods or ()) else "write")
-    return found
+    found: str = extra.get(SCOPE, "read" if "GET" in (route.methods or ()) else "write")
+    return None if found == OPEN else found
 
 
 def _query_fields(dependant: Any) -> list[Any]:
@@ -80,11 +89,9 @@ def check_query(request: Request, known: frozenset[str]) -> None:
 
 
 async def check_body(request: Request) -> None:
-    """JSON is not nested deeper than 32 levels and is JSON; anything else is left to the operation."""
-    if "json" not in request.headers.get("content-type", ""):
-        return
+    """The body is whole and not too large (``edge`` counts); JSON is JSON and not nested deeper than 32 levels."""
     body = await request.body()
-    if not body:
+    if not body or "json" not in request.headers.get("content-type", ""):
         return
     depth = 0
     for token in _STRUCTURE.finditer(body):

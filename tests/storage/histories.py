@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.coverage import head_of
 from app.domain.models import DEFAULT_KINDS, DateNote, Identity, Kind, Post, Stretch
-from app.storage import accounts, coverage, gaps, posts, sightings
+from app.storage import accounts, gaps, sightings
 from app.storage.sightings import NewPosts
 from app.storage.tables import coverage as coverage_table
 
@@ -72,25 +72,33 @@ def random_stretches(rng: random.Random) -> list[Stretch]:
     return found
 
 
-async def write(conn: AsyncConnection, account_id: int, made: list[Post], seen: list[Stretch]) -> None:
-    """Store a history and bring the derived rows up to date, as the write path does."""
-    await sightings.insert_posts(conn, [NewPosts(account_id, tuple(made))])
-    await sightings.mark_deleted(
-        conn, [(account_id, post.native_id, post.deleted_seen_at) for post in made if post.deleted_seen_at]
-    )
-    if seen:
-        await conn.execute(insert(coverage_table), [_row(account_id, stretch) for stretch in seen])
-    await sightings.refresh_last_posts(conn, {account_id: 28.0}, NOW)
-    head = head_of(seen, DEFAULT_KINDS)
-    if head is not None:
+History = tuple[list[Post], list[Stretch]]
+
+
+async def write(conn: AsyncConnection, histories: dict[int, History]) -> None:
+    """Store histories by internal account id and bring the derived rows up to date, as the write path does."""
+    await sightings.insert_posts(conn, [NewPosts(id_, tuple(made)) for id_, (made, _) in histories.items()])
+    deleted = [
+        (id_, post.native_id, post.deleted_seen_at)
+        for id_, (made, _) in histories.items()
+        for post in made
+        if post.deleted_seen_at
+    ]
+    await sightings.mark_deleted(conn, deleted)
+    rows = [_row(id_, stretch) for id_, (_, seen) in histories.items() for stretch in seen]
+    if rows:
+        await conn.execute(insert(coverage_table), rows)
+    await sightings.refresh_last_posts(conn, dict.fromkeys(histories, 28.0), NOW)
+    heads = {id_: head for id_, (_, seen) in histories.items() if (head := head_of(seen, DEFAULT_KINDS))}
+    if heads:
         await conn.execute(
             text(
                 "update account_state set covered_from = :start, covered_until = :end, covered_live_from = :live,"
                 " outcome = 'page', polled_at = :end where account_id = :id"
             ),
-            {"start": head.start, "end": head.end, "live": head.live_from, "id": account_id},
+            [{"start": head.start, "end": head.end, "live": head.live_from, "id": id_} for id_, head in heads.items()],
         )
-    await gaps.refresh(conn, {account_id: None})
+    await gaps.refresh(conn, dict.fromkeys(histories))
 
 
 def _row(account_id: int, stretch: Stretch) -> dict[str, object]:
@@ -110,13 +118,10 @@ def _row(account_id: int, stretch: Stretch) -> dict[str, object]:
 async def world(conn: AsyncConnection, seed: int, number: int) -> list[int]:
     """``number`` accounts with random histories, tagged ``all``; their internal ids."""
     rng = random.Random(seed)  # noqa: S311 - no secret
-    ids = []
+    histories = {}
     for index in range(number):
         validity = {"valid_from": NOW - 20 * DAY} if rng.random() < 0.1 else {}
         account = await add_account(conn, f"person{index}", tags=["all"], **validity)
-        await write(conn, account.id, random_posts(rng), random_stretches(rng))
-        ids.append(account.id)
-    return ids
-
-
-__all__ = ["DAY", "HOUR", "NOW", "add_account", "coverage", "identity", "posts", "random_posts", "world", "write"]
+        histories[account.id] = (random_posts(rng), random_stretches(rng))
+    await write(conn, histories)
+    return list(histories)

@@ -79,9 +79,9 @@ async def test_a_host_without_a_free_slot_soon_is_put_off(engine: AsyncEngine) -
     async with engine.begin() as conn:
         await add(conn, "a")
         host_id = (await conn.execute(select(tables.hosts.c.id))).scalar_one()
-        first = await hosts.reserve(conn, host_id, 10, timedelta(seconds=2), NOW)
-        second = await hosts.reserve(conn, host_id, 1, timedelta(seconds=2), NOW)
-    assert (first, second) == (NOW, NOW + timedelta(seconds=20))
+        first = await hosts.reserve(conn, {host_id: timedelta(seconds=20)}, NOW)
+        second = await hosts.reserve(conn, {host_id: timedelta(seconds=2)}, NOW)
+    assert (first[host_id], second[host_id]) == (NOW, NOW + timedelta(seconds=20))
     assert await claim(engine) == []
     assert len(await claim(engine, NOW + timedelta(seconds=20))) == 1
 
