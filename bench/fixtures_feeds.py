@@ -172,8 +172,12 @@ def _json_entry(item: dict[str, Any]) -> Theirs:
 
 
 def _is_no_feed(theirs: Theirs | None) -> bool:
-    """Whether the oracle, too, finds no whole feed here (it reads CDF, dead since 2000, which we refuse)."""
-    return theirs is None or theirs["bozo"] or theirs["version"] in ("", "cdf")
+    """Whether the oracle, too, finds no whole feed with items here.
+
+    It reads CDF, dead since 2000, and an RSS root without a channel as an empty feed; we refuse both, because an
+    empty shell is no proof that nothing was posted.
+    """
+    return theirs is None or theirs["bozo"] or theirs["version"] in ("", "cdf") or not theirs["entries"]
 
 
 def _compare(

@@ -63,7 +63,7 @@ def read_json(body: bytes, content_type: str, url: str) -> Document:
         raise NotReadable("not_a_feed", "a JSON Feed without items")
     if len(feed.items) > FLOOD:
         raise NotReadable("too_many_items", f"more than {FLOOD} items")
-    entries = [entry for raw in feed.items if (entry := _entry(raw, url)) is not None]
+    entries = [_entry(raw, url) for raw in feed.items]
     return Document(
         "json",
         entries,
@@ -95,12 +95,12 @@ def _refusal(feed: _Feed) -> NotReadable:
     return NotReadable("not_a_feed", "JSON, but no JSON Feed (no version)")
 
 
-def _entry(raw: msgspec.Raw, base: str) -> Entry | None:
-    """One item; None for what is no object."""
+def _entry(raw: msgspec.Raw, base: str) -> Entry:
+    """One item; what is no object says nothing."""
     try:
         item = _ITEM.decode(raw)
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError):
-        return None
+        return Entry("", "", (None, DateNote.MISSING))
     date, text = _date(item)
     return Entry(
         _name(item.id),

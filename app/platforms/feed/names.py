@@ -127,7 +127,7 @@ ITEMS = Vocabulary(
         "item": "item",
         "entry": "item",
         **_everywhere(_RSSES, {"item": "item"}),
-        **_everywhere(_ATOMS, {"entry": "item"}),
+        **_everywhere(_ATOMS, {"entry": "item", "item": "item"}),
         f"{RDF} item": "item",
     }
 )

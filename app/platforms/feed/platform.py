@@ -101,6 +101,8 @@ def _page(target: Target, response: Response, *, further: bool = False) -> Page 
     if identity.is_another(document, posts, target.memory):
         said = document.id or document.self_url or document.site
         return Failure(OutcomeName.UNREADABLE, "another_account", f"the address now shows another feed ({said[:120]})")
+    if document.entries and not posts:
+        return Failure(OutcomeName.UNREADABLE, "nameless_items", "items that say nothing by which to tell them apart")
     if further:
         return Page(posts, _kinds(target, document), complete=paging.proves_end(document))
     if not posts and target.has_posts:

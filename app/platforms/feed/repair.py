@@ -13,10 +13,11 @@ from html.entities import html5
 
 from app.platforms.feed.names import PREFIXES
 
-_JUNK = " \t\r\n\x0b\x0c\x00\ufeff\ufffd"
+_JUNK = re.compile(r"[\s\x00\ufeff\ufffd]*+")
 _DECLARATION = re.compile(r"<\?xml[^<>]*\?>")
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_AMPERSAND = re.compile(r"&(?:#([0-9]{1,7});|#[xX]([0-9a-fA-F]{1,6});|([A-Za-z][A-Za-z0-9]{0,31});)?")
+_BARE = re.compile(r"&(?!#[0-9]{1,7};|#[xX][0-9a-fA-F]{1,6};|[A-Za-z][A-Za-z0-9]{0,31};)")
+_REFERENCE = re.compile(r"&(?:#([0-9]{1,7})|#[xX]([0-9a-fA-F]{1,6})|([A-Za-z][A-Za-z0-9]{0,31}));")
 _XML_NAMES = frozenset(("amp", "lt", "gt", "quot", "apos"))
 _PREFIX_USED = re.compile(r"[<\s/]([A-Za-z_][\w.\-]{0,31}):[A-Za-z_]")
 _PREFIX_DECLARED = re.compile(r"\sxmlns:([A-Za-z_][\w.\-]{0,31})\s*=")
@@ -27,8 +28,7 @@ _HEAD = 65_536  # where the root's start tag is looked for
 
 def repair(text: str) -> str:
     """The text as XML would have it, without a declaration (characters are known by now)."""
-    text = _undeclared(text)
-    text = _NOT_XML.sub("", text)
+    text = _NOT_XML.sub("", text[_start_of(text) :])
     pieces: list[str] = []
     outside: list[str] = []
     position = 0
@@ -37,35 +37,38 @@ def repair(text: str) -> str:
         if end < 0:
             break
         outside.append(text[position:start])
-        pieces += (_AMPERSAND.sub(_reference, text[position:start]), text[start : end + len(_CDATA_END)])
+        pieces += (_references(text[position:start]), text[start : end + len(_CDATA_END)])
         position = end + len(_CDATA_END)
     outside.append(text[position:])
-    pieces.append(_AMPERSAND.sub(_reference, text[position:]))
+    pieces.append(_references(text[position:]))
     return _declare(pieces, outside)
 
 
-def _undeclared(text: str) -> str:
-    """Without what stands before the first tag: junk, comments, and the declaration, which may only come first."""
+def _start_of(text: str) -> int:
+    """Where the first tag begins: behind junk, comments, and the declaration (which may only come first)."""
+    position = 0
     while True:
-        text = text.lstrip(_JUNK)
-        if text.startswith("<!--") and (end := text.find("-->")) >= 0:
-            text = text[end + 3 :]
-        elif found := _DECLARATION.match(text):
-            text = text[found.end() :]
+        position = _JUNK.match(text, position).end()  # type: ignore[union-attr]  # it matches nothing, too
+        if text.startswith("<!--", position) and (end := text.find("-->", position)) >= 0:
+            position = end + 3
+        elif found := _DECLARATION.match(text, position):
+            position = found.end()
         else:
-            return text
+            return position
+
+
+def _references(text: str) -> str:
+    return _REFERENCE.sub(_reference, _BARE.sub("&amp;", text))
 
 
 def _reference(found: re.Match[str]) -> str:
-    """What an ampersand stands for: a reference that XML can resolve, a character, or just an ampersand."""
+    """What a reference stands for: itself where XML can resolve it, else a character, else its own spelling."""
     decimal, hexadecimal, name = found.groups()
     if name is not None:
         if name in _XML_NAMES:
             return found[0]
         character = html5.get(name + ";")
         return f"&amp;{name};" if character is None else character.replace("&", "&amp;").replace("<", "&lt;")
-    if decimal is None and hexadecimal is None:
-        return "&amp;"
     code = int(decimal) if decimal else int(hexadecimal, 16)
     if code > 0x10FFFF or _NOT_XML.match(chr(code)):
         return "\ufffd"

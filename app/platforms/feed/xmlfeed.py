@@ -15,6 +15,9 @@ from app.platforms.feed.repair import repair
 from app.platforms.feed.xmlreader import XMLReader
 
 _ENTITY_BODY = 262_144  # documents longer than this may not declare entities: it bounds what they can grow to
+_LARGE = 1_048_576
+_MOST_TAGS = 300_000  # counted in large documents only: a small one cannot hold so many
+_MENDED = 4_194_304  # longer documents are not mended
 
 
 def read_xml(body: bytes, content_type: str, url: str, *, texts: bool = False) -> Document:
@@ -23,6 +26,8 @@ def read_xml(body: bytes, content_type: str, url: str, *, texts: bool = False) -
     ``url`` is where they came from: the base of relative links. ``texts`` collects titles and bodies of the items too,
     which only feeds without ids and links need.
     """
+    if len(body) > _LARGE and body.count(b"<") > _MOST_TAGS:
+        raise NotReadable("too_many_elements", f"more than {_MOST_TAGS} tags")
     reader = XMLReader(url, texts, len(body) <= _ENTITY_BODY)
     try:
         if charset.is_utf8(body, content_type):
@@ -33,6 +38,8 @@ def read_xml(body: bytes, content_type: str, url: str, *, texts: bool = False) -
 
 
 def _read_mended(first: expat.ExpatError, body: bytes, content_type: str, reader: XMLReader) -> Document:
+    if len(body) > _MENDED:
+        raise NotReadable("ill_formed", f"ill-formed and too long to be mended: {expat.ErrorString(first.code)}")
     try:
         return reader.read(repair(charset.decode(body, content_type)))
     except expat.ExpatError as error:

@@ -67,6 +67,8 @@ class XMLReader:
         finally:
             self.parser.StartElementHandler = self.parser.EndElementHandler = None
             self.parser.EntityDeclHandler = self.parser.CharacterDataHandler = None
+        if self.channel_depth < 0 and not self.document.entries:
+            raise NotReadable("not_a_feed", "neither a channel nor items")
         return self.document
 
     # -- elements ------------------------------------------------------------------------------------------------------
@@ -124,17 +126,21 @@ class XMLReader:
                 self.item["id"] = about.strip()
 
     def _start_field(self, meaning: str, attributes: dict[str, str]) -> None:
+        """Read the attributes where they speak, else collect the text."""
         if attributes:
-            if meaning == "@link" or (meaning == "link" and "href" in attributes):
+            if "href" in attributes and meaning in ("@link", "link"):
                 self._link(attributes)
                 return
-            if meaning == "body" and self.item is not None:
+            if meaning == "body":
                 self._point(attributes)
-            if meaning == "id" and attributes.get("isPermaLink", "").strip().lower() == "false":
+            elif meaning == "id" and attributes.get("isPermaLink", "").strip().lower() == "false":
                 meaning = "name"
-        if meaning[0] == "@":
-            if meaning != "@link":
-                setattr(self.document, meaning[1:], True)
+        if meaning == "@link":  # Atom's link with its address as text, as some drafts had it
+            if attributes.get("rel", "alternate").strip().lower() != "alternate":
+                return
+            meaning = "link"
+        elif meaning[0] == "@":
+            setattr(self.document, meaning[1:], True)
             return
         self.field = meaning
         self.text_depth = self.depth
