@@ -6,19 +6,26 @@ for is never shortened by a later, shorter one; slots handed out by ``reserve`` 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, text, update
-from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.storage.tables import Instant, hosts
 
 _RESERVE = text("""
-UPDATE hosts SET next_free_at = greatest(coalesce(next_free_at, :now), :now) + :length
-WHERE id = :host_id
-RETURNING next_free_at - :length AS first_slot
-""").bindparams(bindparam("now", type_=Instant), bindparam("length", type_=INTERVAL))
+WITH wanted AS MATERIALIZED (
+    SELECT hosts.id, w.length
+    FROM unnest(CAST(:ids AS integer[]), CAST(:lengths AS interval[])) AS w(host_id, length)
+    JOIN hosts ON hosts.id = w.host_id
+    ORDER BY hosts.id
+    FOR UPDATE OF hosts
+)
+UPDATE hosts SET next_free_at = greatest(coalesce(hosts.next_free_at, :now), :now) + wanted.length
+FROM wanted WHERE hosts.id = wanted.id
+RETURNING hosts.id, hosts.next_free_at - wanted.length AS first_slot
+""").bindparams(bindparam("now", type_=Instant))
 
 _BLOCK = text("""
 UPDATE hosts SET blocked_until = greatest(blocked_until, :until), reason = :reason WHERE id = :host_id
@@ -32,11 +39,12 @@ RETURNING failures
 """).bindparams(bindparam("now", type_=Instant), bindparam("until", type_=Instant))
 
 
-async def reserve(conn: AsyncConnection, host_id: int, requests: int, spacing: timedelta, now: datetime) -> datetime:
-    """Reserve slots for so many requests in a row, ``spacing`` apart; returns when the first may be sent."""
-    values = {"host_id": host_id, "now": now, "length": spacing * requests}
-    slot: datetime = (await conn.execute(_RESERVE, values)).scalar_one()
-    return slot
+async def reserve(conn: AsyncConnection, lengths: Mapping[int, timedelta], now: datetime) -> dict[int, datetime]:
+    """Reserve so much of each host's time (requests times spacing); returns when each may be asked first."""
+    if not lengths:
+        return {}
+    values = {"ids": sorted(lengths), "lengths": [lengths[host_id] for host_id in sorted(lengths)], "now": now}
+    return {row.id: row.first_slot for row in await conn.execute(_RESERVE, values)}
 
 
 async def block(conn: AsyncConnection, host_id: int, until: datetime, reason: str) -> None:

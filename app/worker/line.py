@@ -42,11 +42,11 @@ class Line:
         self.host_id = host_id
         self.name = name
         self.exhausted: dict[str, datetime] = {}
-        self.expected = 1
         self._ctx = ctx
         self._platform = platform
         self._spacing = spacing
         self._slots: deque[datetime] = deque()
+        self._sent_at: datetime | None = None
 
     async def send(self, request: Request, validators: Validators | None = None) -> Response | Failure:
         """Send when the slot comes. Raises Closed where the budget for this kind of request is used up."""
@@ -82,18 +82,23 @@ class Line:
             return
         if not self._slots:
             await self._reserve()
-        await self._ctx.clock.sleep_until(self._slots.popleft())
+        slot = self._slots.popleft()
+        # A slot from before the visit could begin is as good as now, but not two of them at once.
+        free_at = slot if self._sent_at is None else max(slot, self._sent_at + self._spacing)
+        await self._ctx.clock.sleep_until(free_at)
+        self._sent_at = self._ctx.clock.now()
+
+    def use_slots(self, first: datetime | None, requests: int) -> None:
+        """The slots of the visit that begins; those that an earlier one did not use have lapsed."""
+        self._slots.clear()
+        if first is not None:
+            self._slots.extend(first + self._spacing * number for number in range(requests))
 
     async def _reserve(self) -> None:
-        # One statement for all that this visit expects; what it does not use lapses.
-        requests, self.expected = max(self.expected, 1), 1
+        # Only for requests nobody could foresee: the claim reserves for all its hosts in one statement.
         async with self._ctx.engine.begin() as conn:
-            first = await hosts.reserve(conn, self.host_id, requests, self._spacing, self._ctx.clock.now())
-        self._slots.extend(first + self._spacing * number for number in range(requests))
-
-    def forget_slots(self) -> None:
-        """The visit is over: slots that were not used are not kept for another day."""
-        self._slots.clear()
+            first = await hosts.reserve(conn, {self.host_id: self._spacing}, self._ctx.clock.now())
+        self._slots.append(first[self.host_id])
 
     def _note_budget(self, cost: str, answer: Response) -> None:
         granted = budget(answer.headers, answer.requested_at)

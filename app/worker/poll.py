@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.storage import claims
+from app.storage import claims, hosts
 from app.storage.claims import Claim
 from app.worker.clock import StepWatch
 from app.worker.context import Context
 from app.worker.findings import Finding
 from app.worker.intake import Intake, Report
 from app.worker.line import Line
-from app.worker.visit import Visit
+from app.worker.visit import Visit, foreseen
 
 log = structlog.get_logger()
 #: Visits of one host that run or wait; more are not begun.
@@ -77,9 +77,10 @@ class Poller:
             leased += await claims.claim_companions(
                 conn, now, self._free_places(leased), options.lease, options.batch_ahead
             )
+            slots = await hosts.reserve(conn, self._lengths(leased), now)
         self._held.update((claim.account_id, claim) for claim in leased)
         for of_host in _by_host(leased):
-            task = asyncio.get_running_loop().create_task(self._visit(of_host))
+            task = asyncio.get_running_loop().create_task(self._visit(of_host, slots.get(of_host[0].host_id)))
             self._visits.add(task)
             task.add_done_callback(self._visits.discard)
         if self._heartbeat is None and leased:
@@ -116,12 +117,19 @@ class Poller:
                 found[of_host[0].host_id] = size - len(of_host) % size
         return found
 
-    async def _visit(self, of_host: list[Claim]) -> None:
+    def _lengths(self, leased: Sequence[Claim]) -> dict[int, timedelta]:
+        """How much of its time each host is asked for."""
+        platforms = self._ctx.platforms
+        found = {of[0].host_id: platforms[of[0].platform].spacing * foreseen(platforms, of) for of in _by_host(leased)}
+        return {host_id: length for host_id, length in found.items() if length}
+
+    async def _visit(self, of_host: list[Claim], slot: datetime | None) -> None:
         host_id = of_host[0].host_id
         line = self._line(of_host[0])
         self._queued[host_id] += 1
         try:
             async with line.lock, self._places:
+                line.use_slots(slot, foreseen(self._ctx.platforms, of_host))
                 back = await self._run(line, of_host)
         finally:
             self._queued[host_id] -= 1

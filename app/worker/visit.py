@@ -7,7 +7,8 @@ at once; a visit does not go on for longer than its time, so that no host holds 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -56,8 +57,6 @@ class Visit:
                 await self._ask(self.ctx.platforms[name], list(claims), started)
         except Closed as closed:
             back_at = closed.until
-        finally:
-            self.line.forget_slots()
         await self._note_host()
         step = timedelta(milliseconds=50)
         return [(claim, back_at + step * place) for place, claim in enumerate(self.left.values(), 1)]
@@ -65,11 +64,9 @@ class Visit:
     async def _ask(self, platform: Platform, claims: list[Claim], started: float) -> None:
         size = platform.batch_size
         pages: list[tuple[Claim, int | None]] = [] if size else [(claim, claim.counter) for claim in claims]
-        self.line.expected = -(-len(claims) // size) if size else len(claims)
         for start in range(0, len(claims) if size else 0, size or 1):
             self._check_time(started)
             pages += await self._count(platform, claims[start : start + size])
-        self.line.expected = len(pages)
         for claim, counter in pages:
             self._check_time(started)
             await self._settle(await look_at(self.ctx, platform, claim, self.line.send, counter))
@@ -157,3 +154,9 @@ def _value(claim: Claim, answer: CounterLook) -> int | None:
     if isinstance(answer, CounterMissing | Failure):
         return claim.counter
     return answer.counter
+
+
+def foreseen(platforms: Mapping[str, Platform], claims: Sequence[Claim]) -> int:
+    """How many requests a visit will make at least: one a batch where there is a counter, else one an account."""
+    sizes = Counter(claim.platform for claim in claims)
+    return sum(-(-number // (platforms[name].batch_size or 1)) for name, number in sizes.items())
