@@ -38,6 +38,7 @@ class EmbeddedServer:
     socket_dir: Path
     _process: subprocess.Popen[bytes] | None = None
     _lock: IO[str] | None = field(default=None, repr=False)
+    _syncing: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @classmethod
     def start(cls, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> EmbeddedServer:
@@ -53,7 +54,7 @@ class EmbeddedServer:
             user = needed_user(files.binaries(), data_dir)
             cluster = data_dir / f"postgres-{MAJOR}"
             files.clear_leftovers(data_dir, cluster)
-            if not cluster.exists():
+            if is_new := not cluster.exists():
                 _refuse_other_version(data_dir)
                 files.initialise(data_dir, cluster, user)
             socket_dir = files.socket_dir_for(data_dir, user)
@@ -62,7 +63,8 @@ class EmbeddedServer:
         except BaseException:
             lock.close()
             raise
-        return cls(data_dir, socket_dir, process, lock)
+        durable = (settings or {}).get("fsync") != "off"
+        return cls(data_dir, socket_dir, process, lock, files.sync_later(cluster, user) if is_new and durable else None)
 
     @classmethod
     def find(cls, data_dir: Path) -> EmbeddedServer | None:
@@ -89,6 +91,9 @@ class EmbeddedServer:
 
     def stop(self) -> None:
         """Stop the server in good order (at once where it does not obey) and give the directory free. Idempotent."""
+        if self._syncing is not None:
+            self._syncing.wait()
+            self._syncing = None
         if self._process is not None:
             files.end(self._process)
             self._process = None

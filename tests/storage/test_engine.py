@@ -54,7 +54,7 @@ async def test_json_and_times_come_back_as_they_went(database_url: str) -> None:
 
 
 async def test_a_restarted_server_is_found_again_within_seconds(data_dir: Path) -> None:
-    server = EmbeddedServer.start(data_dir)
+    server = EmbeddedServer.start(data_dir, settings={"fsync": "off"})
     engine = create_engine(server.url)
     try:
         async with engine.connect() as one, engine.connect() as two:
@@ -64,7 +64,7 @@ async def test_a_restarted_server_is_found_again_within_seconds(data_dir: Path) 
         with pytest.raises((DBAPIError, OSError)):
             async with engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
-        server = EmbeddedServer.start(data_dir)
+        server = EmbeddedServer.start(data_dir, settings={"fsync": "off"})
         began = time.monotonic()
         async with engine.connect() as connection:
             assert await connection.scalar(text("SELECT 1")) == 1
