@@ -61,9 +61,9 @@ def build(start: datetime, seed: int = 2020) -> tuple[World, Schedule]:
     return World.of(personas), Schedule(faults)
 
 
-def addresses(base: str) -> dict[str, str]:
-    """What a person would paste for each member, by name."""
-    return {r.name: f"{base}/@{r.name}" if r.format == "mastodon" else f"{base}/feed/{r.name}.{r.format}" for r in CAST}
+def address(base: str, role: Role) -> str:
+    """What a person would paste for this member, served at ``base``."""
+    return f"{base}/@{role.name}" if role.format == "mastodon" else f"{base}/feed/{role.name}.{role.format}"
 
 
 def _persona(role: Role, start: datetime, dice: random.Random) -> Persona:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from typing import cast
 from urllib.parse import parse_qs, urlsplit
 
 import httptools
@@ -264,9 +265,8 @@ class _Connection(asyncio.Protocol):
         self._headers: dict[str, str] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a TCP server hands out nothing else
-        self._transport = transport
-        self._origin.connections.add(transport)
+        self._transport = cast(asyncio.Transport, transport)  # a TCP server hands out nothing else
+        self._origin.connections.add(self._transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:

@@ -1,0 +1,88 @@
+"""The worker's side of a process, put together from the settings: network, guard, platforms, clock.
+
+May assume a running loop. Promises: every request of the process goes through one guard; what is opened is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.api.context import Resolver
+from app.config import Settings
+from app.domain.models import Identity
+from app.main import version
+from app.platforms import platforms
+from app.platforms.base import Platform
+from app.worker import watch
+from app.worker.clients import Clients
+from app.worker.clock import SystemClock
+from app.worker.context import Context, Options
+from app.worker.fetch import Fetcher
+from app.worker.guard import Guard
+from app.worker.parse_pool import ParsePool
+
+
+def user_agent(settings: Settings) -> str:
+    """Product, version and whom to ask: sites can then reach a person."""
+    about = settings.contact or "no contact configured"
+    return f"Quietwatch/{version()} (+{about})"
+
+
+def platform_table(settings: Settings) -> dict[str, Platform]:
+    """The platforms with the addresses of the settings."""
+    return platforms(settings.bluesky_appview_url, settings.bluesky_plc_url)
+
+
+def guard(settings: Settings) -> Guard:
+    """The one guard of the process: it refuses our own public name too."""
+    own = urlsplit(settings.public_url).hostname if settings.public_url else None
+    return Guard(settings.allow_networks, settings.allow_ports, own_hosts=[own] if own else [])
+
+
+def options(settings: Settings) -> Options:
+    """How the work is done, in the worker's terms."""
+    return Options(
+        concurrency=settings.concurrency,
+        lease=timedelta(seconds=settings.lease),
+        history_pages=settings.history_pages,
+        history_items=settings.history_items,
+        poll_least=timedelta(seconds=settings.poll_least),
+        poll_default=timedelta(seconds=settings.poll_default),
+        poll_longest=timedelta(seconds=settings.poll_longest),
+        feed_least=timedelta(seconds=settings.feed_least),
+        live_gap=settings.live_gap_time,
+        margins={name: timedelta(seconds=seconds) for name, seconds in settings.margins.items()},
+        keep_polls=timedelta(days=settings.keep_polls_days),
+    )
+
+
+@asynccontextmanager
+async def worker_context(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Context]:
+    """What every job is given."""
+    clients, pool = Clients(guard(settings)), ParsePool()
+    try:
+        yield Context(
+            engine=engine,
+            fetcher=Fetcher(clients, user_agent(settings)),
+            platforms=platform_table(settings),
+            clock=SystemClock(),
+            parser=pool,
+            options=options(settings),
+        )
+    finally:
+        clients.close()
+        pool.close()
+
+
+def resolver(ctx: Context) -> Resolver:
+    """What the API needs of the network: from a pasted text to an account."""
+
+    async def resolve(text: str) -> Identity:
+        return await watch.resolve(ctx, text)
+
+    return resolve
