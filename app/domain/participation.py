@@ -93,15 +93,7 @@ def answer(
         raise ValueError("the window is empty")
     start = max(window.start, valid_from) if valid_from else window.start
     end = min(window.end, valid_to) if valid_to else window.end
-    inside: list[Post] = []
-    doubtful = False
-    for post in posts:
-        if counts(post, kinds) and post.posted_at >= start:
-            lower = earliest(post)
-            if lower is not None and start <= lower and post.posted_at < end:
-                inside.append(post)
-            elif lower is None or lower < end:
-                doubtful = True
+    inside, doubtful = _inside(posts, start, end, kinds)
     open_parts = holes(covered.all(), window)
     reasons: dict[Reason, None] = {}
     if not inside:
@@ -111,11 +103,10 @@ def answer(
             reasons[Reason.UNDATED_POST] = None
         for part in open_parts:
             reasons.update(dict.fromkeys(_why(part, covered, now, last_outcome, lapses)))
-        if Reason.WINDOW_NOT_OVER in reasons:
+        if window.end > now:
+            # That the newest part is unconfirmed goes without saying while the window runs.
             reasons.pop(Reason.SETTLING, None)
-        elif window.end > now:
             reasons[Reason.WINDOW_NOT_OVER] = None
-    inside.sort(key=lambda post: (post.posted_at, post.native_id))
     return Answer(
         state=Took.POSTED if inside else Took.UNKNOWN if reasons else Took.SILENT,
         reasons=tuple(reasons),
@@ -133,29 +124,41 @@ def tally(answers: Iterable[Answer]) -> Totals:
     return Totals(*(states.count(took) for took in (Took.POSTED, Took.SILENT, Took.UNKNOWN)))
 
 
+def _inside(posts: Iterable[Post], start: datetime, end: datetime, kinds: Kind) -> tuple[list[Post], bool]:
+    """The counted posts that were certainly made inside, in order, and whether another one may have been."""
+    inside: list[Post] = []
+    doubtful = False
+    for post in posts:
+        if post.posted_at >= start and counts(post, kinds):
+            lower = earliest(post)
+            if lower is not None and start <= lower and post.posted_at < end:
+                inside.append(post)
+            elif lower is None or lower < end:
+                doubtful = True
+    inside.sort(key=lambda post: (post.posted_at, post.native_id))
+    return inside, doubtful
+
+
 def _why(
     part: Interval, covered: Covered, now: datetime, last_outcome: OutcomeName | None, lapses: Sequence[Lapse]
 ) -> list[Reason]:
-    """Why a part of the window is not covered, the strongest reason first."""
-    ahead = [Reason.WINDOW_NOT_OVER] if part.end > now else []
+    """Why a part of the window is not covered; nothing to say about the part that is still to come."""
     if part.start >= now:
-        return ahead
+        return []
     if last_outcome is None and covered.last_look is None:
-        return [Reason.NOT_POLLED_YET, *ahead]
+        return [Reason.NOT_POLLED_YET]
     if covered.unseen_kinds:
-        return [Reason.KINDS_NOT_VISIBLE, *ahead]
+        return [Reason.KINDS_NOT_VISIBLE]
     told = [lapse.reason for lapse in lapses if lapse.during.start < part.end and part.start < lapse.during.end]
-    return [*(told or [_place(part, covered, last_outcome)]), *ahead]
+    return told or [_place(part, covered, last_outcome)]
 
 
 def _place(part: Interval, covered: Covered, last_outcome: OutcomeName | None) -> Reason:
     """The reason that follows from where the part lies: after, before or between what is covered."""
     whole = covered.all()
-    failing = last_outcome is not None and not proves(last_outcome)
     if covered.last_look is None or part.start >= (whole[-1].end if whole else covered.last_look - covered.lag):
-        return reason_of(last_outcome) if failing and last_outcome else Reason.SETTLING
-    if not whole or (
-        part.end <= whole[0].start and whole[0] not in covered.retrospective and covered.live[0] == whole[0]
-    ):
+        return Reason.SETTLING if last_outcome is None or proves(last_outcome) else reason_of(last_outcome)
+    read_back = any(piece.start == whole[0].start for piece in covered.retrospective[:1])
+    if not whole or (part.end <= whole[0].start and not read_back):
         return Reason.BEFORE_FIRST_LOOK
     return Reason.PAGE_ENDED_BEFORE
