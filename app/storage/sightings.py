@@ -119,6 +119,8 @@ async def known_links(conn: AsyncConnection, wanted: Mapping[int, Collection[str
 async def insert_posts(conn: AsyncConnection, batches: Iterable[NewPosts]) -> None:
     """Store posts that are known to be new."""
     rows = [(batch.account_id, post) for batch in batches for post in batch.posts]
+    # Oldest first: an index that grows at the end of each account packs 8 bytes a post tighter (decision 0005).
+    rows.sort(key=lambda row: (row[0], row[1].posted_at))
     if not rows:
         return
     columns = {
