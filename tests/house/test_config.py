@@ -27,6 +27,14 @@ def test_every_setting_has_a_default_and_a_description() -> None:
         assert field.description.endswith("."), name
 
 
+def test_every_setting_is_used() -> None:
+    app = Path(__file__).parent.parent.parent / "app"
+    text = "".join(path.read_text() for path in app.rglob("*.py") if path.name != "config.py")
+    through = {"database_url": "database_address", "live_gap": "live_gap_time"}
+    unused = [name for name in Settings.model_fields if f".{through.get(name, name)}" not in text]
+    assert unused == []
+
+
 def test_lists_and_pairs_are_written_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QUIETWATCH_ALLOW_NETWORKS", "127.0.0.0/8, ::1/128")
     monkeypatch.setenv("QUIETWATCH_ALLOW_PORTS", "8081,8082")
