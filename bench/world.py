@@ -1,8 +1,8 @@
 """A made-up world in the database: many accounts with years of posts, made by the server itself, in a few minutes.
 
-May assume an empty, migrated database of PostgreSQL 16 or newer (``random_normal``). Promises: the same shape every time (human rhythms: rates over three orders of
-magnitude, bursts, pauses of weeks), rows in the order of their arrival, so that neighbours on disk belong to different
-accounts, as in life; tag ``roster`` on one account in ten, at most 1,000.
+May assume an empty, migrated database of PostgreSQL 16 or newer (``random_normal``). Promises: the same shape every
+time (human rhythms: rates over three orders of magnitude, bursts, pauses of weeks), rows in the order of their arrival,
+so that neighbours on disk belong to different accounts, as in life; tag ``roster`` on 1,000 accounts, or on a tenth.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ never given as proven. Streaks of other kinds or moments come from ``domain.sile
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import Interval
 from app.domain.silence import Streak
-from app.storage.names import Selection, conditions
+from app.storage.names import Selection, conditions, find_id
+from app.storage.posts import EARLIEST, read_post
 from app.storage.raw import fetch
-from app.storage.silence import COLUMNS, TABLES, Standing, live_streaks
+from app.storage.silence import COLUMNS, TABLES, Standing, live_streaks, open_streaks, streak_of
 
 ZERO = timedelta(0)
 
@@ -75,6 +77,43 @@ where {selected} and ($2::int is null or a.id > $2) order by a.id limit $3"""  #
         pick(each, streaks[each.account_id], row[width:], window_start, now)
         for each, row in zip(standings, rows, strict=True)
     ]
+
+
+_LAST = "native_id, marks, posted_at, first_seen_at, url, posted_after, deleted_seen_at"
+#: All of the answer about one account in one statement: $1 is the beginning of time, $2 now, $3 the account.
+_ONE = f"""
+select {COLUMNS}, {CLOSED}, (
+    select max(largest_gap_s) from coverage
+    where account_id = a.id and ends_at > coalesce(s.last_post_at, s.covered_from) and starts_at < case when s.last_post_at is null then least(s.covered_until, $2) else $2 end
+), l.*
+from {TABLES} {LONGEST}
+left join lateral (
+    select {_LAST} from posts
+    where account_id = a.id and posted_at = s.last_post_at and native_id = s.last_post_id limit 1
+) l on true
+where a."""  # noqa: S608 - constants only
+
+
+async def one(conn: AsyncConnection, key: str, *, now: datetime) -> Longest | None:
+    """The open streak of one account, with its last post, and the longest on record. Default kinds, live.
+
+    ``key`` is whatever ``names.find`` understands; a public id costs one statement. None: we watch no such account.
+    """
+    if key.startswith("acc_"):
+        rows = await fetch(conn, _ONE + "public_id = $3", EARLIEST, now, key)
+    else:
+        rows = await fetch(conn, _ONE + "id = $3", EARLIEST, now, await find_id(conn, key))
+    if not rows:
+        return None
+    row, width = rows[0], len(Standing._fields)
+    standing = Standing._make(row[:width])
+    streak = streak_of(standing, now)
+    if streak is None:
+        streak = (await open_streaks(conn, [standing.account_id], now=now))[standing.account_id]
+    else:
+        post = read_post(row[width + 6 :]) if row[width + 6] is not None else None
+        streak = replace(streak, post=post, largest_gap=timedelta(seconds=row[width + 5] or 0))
+    return pick(standing, streak, row[width : width + 5], EARLIEST, now)
 
 
 def pick(

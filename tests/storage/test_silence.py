@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain.models import DEFAULT_KINDS, Kind
 from app.domain.silence import State, Streak, state
 from app.errors import NotFound
-from app.storage import names, silence
+from app.storage import names, silence, streaks
 from app.storage.names import Selection
 from tests.storage.histories import DAY, HOUR, NOW, add_account, world
 
@@ -79,6 +79,21 @@ async def test_an_earlier_moment_shows_what_was_known_then(engine: AsyncEngine) 
             for streak in then.values():
                 assert streak.post is None or streak.post.first_seen_at <= moment
                 assert streak.tail is None or streak.tail.end <= moment
+
+
+async def test_one_account_tells_the_same_with_its_post_and_its_largest_gap(engine: AsyncEngine) -> None:
+    async with engine.begin() as conn:
+        ids = await world(conn, 2, 60)
+    async with engine.connect() as conn:
+        expected = await silence.open_streaks(conn, ids, now=NOW)
+        for row in await silence.board(conn, EVERYONE, now=NOW, least=DAY, limit=1000):
+            found = await streaks.one(conn, row.standing.public_id, now=NOW)
+            assert found
+            assert found.standing == row.standing
+            assert found.streak == expected[row.standing.account_id]
+            assert found == await streaks.one(conn, f"bluesky:{row.standing.handle}", now=NOW)
+        assert await streaks.one(conn, "acc_none", now=NOW) is None
+        assert await streaks.one(conn, "nobody.example", now=NOW) is None
 
 
 async def test_other_kinds(engine: AsyncEngine) -> None:
