@@ -84,7 +84,8 @@ _LAST = "native_id, marks, posted_at, first_seen_at, url, posted_after, deleted_
 _ONE = f"""
 select {COLUMNS}, {CLOSED}, (
     select max(largest_gap_s) from coverage
-    where account_id = a.id and ends_at > coalesce(s.last_post_at, s.covered_from) and starts_at < case when s.last_post_at is null then least(s.covered_until, $2) else $2 end
+    where account_id = a.id and ends_at > coalesce(s.last_post_at, s.covered_from)
+    and starts_at < case when s.last_post_at is null then least(s.covered_until, $2) else $2 end
 ), l.*
 from {TABLES} {LONGEST}
 left join lateral (
