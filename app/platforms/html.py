@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -71,6 +71,7 @@ def _absolute(base: str, href: str) -> str:
     """An http(s) address without fragment, or empty."""
     try:
         joined = urljoin(base, href.strip()).partition("#")[0]
+        parts = urlsplit(joined)
     except ValueError:
         return ""
-    return joined if joined.startswith(("http://", "https://")) else ""
+    return joined if parts.scheme in ("http", "https") and parts.hostname else ""

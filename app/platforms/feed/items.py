@@ -71,7 +71,8 @@ def _named(entries: list[Entry]) -> list[tuple[str, Entry]]:
 
 
 def _distinct(entries: list[Entry]) -> int:
-    return len({(entry.id, entry.link, entry.title, entry.body, entry.date_text) for entry in entries})
+    """How many different things the items point at. A new date alone is the same post, dated anew."""
+    return len({(entry.link, entry.title, entry.body) for entry in entries})
 
 
 def _by_id(entry: Entry) -> str:
