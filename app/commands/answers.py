@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,7 +13,6 @@ import typer
 from app.commands import output, runtime
 from app.commands.local import LocalApi, ask
 from app.commands.options import AsJson, AsOf, DataDir, Kinds, Platform, Subject, Tag
-from app.domain.durations import parse_duration
 from app.errors import BadInput
 
 _MEDIA = {"csv": "text/csv", "ndjson": "application/x-ndjson", "json": "application/json"}
@@ -143,8 +142,8 @@ def _at(value: str | None) -> str:
     return output.instant(datetime.fromisoformat(value)) if value else "-"
 
 
-def _length(value: str | None) -> str:
-    return output.length(parse_duration(value)) if value else "-"
+def _length(seconds: float | None) -> str:
+    return output.length(timedelta(seconds=seconds)) if seconds is not None else "-"
 
 
 def _board_row(item: dict[str, Any]) -> tuple[Any, ...]:
@@ -154,8 +153,8 @@ def _board_row(item: dict[str, Any]) -> tuple[Any, ...]:
         _name(item["account"]),
         item["state"],
         _at(last and last["posted_at"]),
-        _length(streak["proven"]),
-        _length(streak["possible"]),
+        _length(streak["proven_seconds"]),
+        _length(streak["possible_seconds"]),
         _at(streak["observed_until"]),
         item["note"] if item["state"] == "unknown" else "",
     )
@@ -169,13 +168,18 @@ def _participant_row(item: dict[str, Any]) -> tuple[Any, ...]:
         item["answer"],
         (first["url"] or _at(first["posted_at"])) if first else "",
         f"{item['covered_share']:.0%}",
-        _length(item.get("largest_gap")),
+        _length(item["largest_gap_seconds"] or None),
         item["note"],
     )
 
 
 def _name(account: dict[str, Any]) -> str:
-    return f"{account['platform']}:{account['handle']}"
+    address = account["handle"].removeprefix("https://").removeprefix("http://")
+    return (
+        f"{account['subject']} ({account['platform']}:{address})"
+        if account["subject"]
+        else f"{account['platform']}:{address}"
+    )
 
 
 def _print_account(found: dict[str, Any]) -> None:
@@ -187,7 +191,10 @@ def _print_account(found: dict[str, Any]) -> None:
     )
     output.print_table(
         ("streak since", "until", "proven", "possible"),
-        [(_at(s["since"]), _at(s["until"]), _length(s["proven"]), _length(s["possible"])) for s in found["streaks"]],
+        [
+            (_at(s["since"]), _at(s["until"]), _length(s["proven_seconds"]), _length(s["possible_seconds"]))
+            for s in found["streaks"]
+        ],
         "Latest streaks",
     )
     output.print_table(

@@ -18,8 +18,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False, soft_wrap=False)
-aside = Console(stderr=True, highlight=False)
+#: Columns of a table that goes into a file or a pipe.
+_WIDE = 160
+console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+aside = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
 
 def print_json(value: Any) -> None:
