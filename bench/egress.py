@@ -167,9 +167,15 @@ def naive(network: Network) -> Fetch:
     return fetch
 
 
+def named(case: Case) -> list[str]:
+    """The addresses of a case that may be dialled: its answers, or the literal in its URL."""
+    texts = [text for answer in case.dns for text in answer] or [urlsplit(case.url).hostname or ""]
+    return [str(ip_address(text)) for text in texts]
+
+
 async def judge(cases: list[Case], network: Network, fetch: Fetch, origin: dict[str, bytes]) -> dict[str, int]:
     """Count violations (a forbidden dial) among the hostile cases and successes among the allowed."""
-    public = {urlsplit(case.url).hostname for case in cases if case.expect == "allow"}
+    public = {address for case in cases if case.expect == "allow" for address in named(case)}
     counts = {"hostile": 0, "violations": 0, "allowed": 0, "reached": 0}
     for case in cases:
         name = (urlsplit(case.url).hostname or "").lower() if case.dns else ""
@@ -179,7 +185,7 @@ async def judge(cases: list[Case], network: Network, fetch: Fetch, origin: dict[
         for _ in range(max(1, len(case.dns))):
             with suppress(Exception):  # a peer may fail in any way; what it dialled is what counts
                 await asyncio.wait_for(fetch(case.url), 5)
-        dialled = [address for address, _ in network.dials]
+        dialled = [str(ip_address(address)) for address, _ in network.dials]
         if case.expect == "allow":
             counts["allowed"] += 1
             counts["reached"] += bool(dialled) and set(dialled) <= public

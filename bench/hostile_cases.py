@@ -1,7 +1,8 @@
 """The cases of ``corpora/http/hostile_http.json`` that are about connections and HTTP; ``hostile_pages`` has the rest.
 
-Every function is named by the case it plays and returns what was wrong, or nothing. A look goes the whole way: guard,
-connection, limits, conversation, platform.
+Every function is named by the case it plays and returns what was wrong, or nothing. Where the numbers of a published
+corpus have gaps, cases of our own of the same group fill them; those have a docstring that says what they play. A look
+goes the whole way: guard, connection, limits, conversation, platform.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import gzip
 import json
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable, Sequence
 
 import trustme
@@ -22,11 +24,11 @@ from app.worker.guard import Guard
 from bench import hostile_pages
 from bench.hostile_ground import GOOD, Ground, coded, moved, page, tls
 from bench.hostile_load import OK, drip, now
-from bench.rawserver import LOOPBACK, always, answer, serve
+from bench.rawserver import LOOPBACK, Script, always, answer, serve
 
 Played = Callable[[Ground], Awaitable[str | None]]
 #: Cases that mostly wait; they are played at once, the others one after the other.
-WAITING = frozenset({"H06", "H12", "H19", "H47"})
+WAITING = frozenset({"H06", "H07", "H12", "H19", "H47"})
 
 
 async def h01(ground: Ground) -> str | None:
@@ -58,6 +60,12 @@ async def h06(ground: Ground) -> str | None:
     return wrong or (f"took {took:.1f} s" if took > ground.deadline_seconds + 0.5 else None)
 
 
+async def h07(ground: Ground) -> str | None:
+    """A body that drips, each byte sooner than any limit on a single read would notice."""
+    drops = drip(OK + b"Content-Length: 100000\r\n\r\n", ground.deadline_seconds * 0.3)
+    return await ground.fails(drops, among=["timeout"])
+
+
 async def h08(ground: Ground) -> str | None:
     endless = drip(OK + b"Transfer-Encoding: chunked\r\n\r\n", 0, b"8000\r\n" + b"x" * 32_768 + b"\r\n")
     return await ground.fails(endless, among=["too_large"])
@@ -67,6 +75,12 @@ async def h09(ground: Ground) -> str | None:
     return await ground.fails(
         drip(OK, 0, b"X-Header: value\r\n"), drip(OK + b"X: ", 0, b"x" * 4096), among=["too_large"]
     )
+
+
+async def h10(ground: Ground) -> str | None:
+    """One header line of 10 MB, and one just beyond the limit."""
+    lines = [OK + b"X: " + b"x" * size + b"\r\nContent-Length: 0\r\n\r\n" for size in (10_000_000, 65_536)]
+    return await ground.fails(*(always(line) for line in lines), among=["too_large"])
 
 
 async def h11(ground: Ground) -> str | None:
@@ -99,6 +113,45 @@ async def h15(ground: Ground) -> str | None:
     lengths = (b"-3", b"three", b"3\r\nContent-Length: 4", b"3, 4", b"+3", b"0x3", b"9" * 30)
     scripts = [always(OK + b"Content-Length: " + length + b"\r\n\r\nabc") for length in lengths]
     return await ground.fails(*scripts, among=["protocol"])
+
+
+async def h16(ground: Ground) -> str | None:
+    """Chunks whose sizes are no sizes, or do not fit what follows."""
+    sizes = (
+        b"-1\r\nx\r\n",
+        b"0x3\r\nabc\r\n",
+        b"zz\r\n",
+        b"\r\n",
+        b"f" * 20 + b"\r\nx",
+        b"1\r\nabc\r\n",
+        b"3 4\r\nabc\r\n",
+    )
+    scripts = [always(OK + b"Transfer-Encoding: chunked\r\n\r\n" + size) for size in sizes]
+    return await ground.fails(*scripts, among=["protocol"])
+
+
+async def h17(ground: Ground) -> str | None:
+    """A reset in the middle of the body, with and without a length."""
+
+    def reset(start: bytes) -> Script:
+        async def script(head: bytes, writer: asyncio.StreamWriter) -> bool:
+            writer.write(start + GOOD[:40])
+            await asyncio.sleep(0.05)
+            raw = writer.get_extra_info("socket")
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            return False
+
+        return script
+
+    return await ground.fails(reset(OK + b"Content-Length: 5000\r\n\r\n"), reset(OK + b"\r\n"), among=["incomplete"])
+
+
+async def h18(ground: Ground) -> str | None:
+    """Chunks without the last one, and an end before the headers' end."""
+    started = OK + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(GOOD) + GOOD
+    starts = (started, started + b"\r\n", started + b"\r\n0\r\n", OK, OK[:9], b"")
+    return await ground.fails(*(always(start, close=True) for start in starts), among=["incomplete"])
 
 
 async def h19(ground: Ground) -> str | None:
@@ -251,11 +304,12 @@ async def play(ground: Ground) -> dict[str, object]:
     waiting = [one for one in listed if one in known and one in WAITING]
     others = [one for one in listed if one in known and one not in WAITING]
     said = dict(zip(waiting, await asyncio.gather(*(known[one](ground) for one in waiting)), strict=True))
-    for one in others:
+    for one in [*others, *(known.keys() - set(listed))]:
         said[one] = await known[one](ground)
     said["304"] = await conditional_is_honoured(ground)
     return {
         "cases": len(listed),
+        "beside_the_corpus": sorted(known.keys() - set(listed)),
         "not_played": [one for one in listed if one not in known],
         "wrong": {one: wrong for one, wrong in said.items() if wrong},
     }

@@ -23,6 +23,15 @@ async def h27(ground: Ground) -> str | None:
     return await ground.fails(page(b"", FEED_TYPE), page(b" \r\n", FEED_TYPE), always(OK + b"\r\n", close=True))
 
 
+async def h29(ground: Ground) -> str | None:
+    """The type says one thing and the body is another."""
+    wall = page(b"<html><body>Not here</body></html>", FEED_TYPE)
+    image, script = page(b"\x89PNG\r\n\x1a\n" + bytes(99), FEED_TYPE), page(b"alert(1)", FEED_TYPE)
+    wrong = await ground.fails(wall, image, script, page(b"<svg xmlns='http://www.w3.org/2000/svg'/>", FEED_TYPE))
+    found = await ground.look(page(rss(item(1)), "Content-Type: image/png"))
+    return wrong or (None if isinstance(found, Page) else "a feed was refused for its label")
+
+
 async def h31(ground: Ground) -> str | None:
     wall = json.dumps({"error": "This method requires an authenticated user"}).encode()
     wrong = await ground.fails(page(wall, "Content-Type: application/json"))
@@ -83,6 +92,20 @@ async def h35(ground: Ground) -> str | None:
     return None if storable else "what a database cannot hold got through"
 
 
+async def h36(ground: Ground) -> str | None:
+    """Names and links of a megabyte, marks of direction, and characters that combine without end."""
+    texts = ("x" * 1_000_000, "\u202e\u2066\ufeff", "e" + "\u0301" * 100_000)
+    for text in texts:
+        inner = f"<title>{text}</title><author>{text}</author><link>http://a.example/{text}</link>"
+        found = await ground.look(page(rss(item(1, inner), channel=f"<description>{text}</description>"), FEED_TYPE))
+        kept = [
+            one for post in getattr(found, "posts", ()) for one in (post.native_id, post.url or "", post.alias or "")
+        ]
+        if any(len(one) > 8_192 for one in kept):
+            return "a megabyte was kept"
+    return None
+
+
 async def h37(ground: Ground) -> str | None:
     start = '{"version":"https://jsonfeed.org/version/1","items":[],"items":['
     values = ("NaN", "1e400", "1" + "0" * 5000, '"a"', "[" * 5000)
@@ -110,6 +133,18 @@ async def h40(ground: Ground) -> str | None:
     return None if asyncio.get_running_loop().time() - began < 2.5 else "the parser hung"
 
 
+async def h41(ground: Ground) -> str | None:
+    """100,000 levels of XML and of JSON."""
+    levels = "<a>" * 100_000
+    documents = (
+        rss(levels),
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"version":"https://jsonfeed.org/version/1","items":' + b"[" * 99_999,
+    )
+    return await ground.fails(*(page(document, FEED_TYPE) for document in documents))
+
+
 async def h42(ground: Ground) -> str | None:
     guids = ("1", "1", "A", "a", "a ", "x" * 10_000, "")
     dated = "<pubDate>Sun, 22 Nov 2026 1{}:00:00 GMT</pubDate>"
@@ -118,6 +153,15 @@ async def h42(ground: Ground) -> str | None:
     first, second = ids(await ground.look(served)), ids(await ground.look(served))
     distinct = len(first) == len(set(first)) and all(0 < len(one) <= 512 for one in first)
     return None if first and first == second and distinct else "ids are not stable, distinct and bounded"
+
+
+async def h43(ground: Ground) -> str | None:
+    """Items in another order, and items that stand there twice: the same posts."""
+    items = [item(n) for n in range(20)]
+    straight = await ground.look(page(rss("".join(items)), FEED_TYPE))
+    shuffled = await ground.look(page(rss("".join(items[::-1] + items[5:9])), FEED_TYPE))
+    same = sorted(ids(straight)) == sorted(ids(shuffled)) and len(ids(straight)) == len(items)
+    return None if same else "the order changed the posts"
 
 
 async def h44(ground: Ground) -> str | None:

@@ -72,11 +72,14 @@ def validators_of(response: Response) -> Validators | None:
 
 
 class Fetcher:
-    """Sends requests through a pool of vetted connections. ``user_agent`` names product, version and a contact."""
+    """Sends requests through a pool of vetted connections. ``user_agent`` names product, version and a contact.
+
+    Raises ValueError for a ``user_agent`` that no header can hold.
+    """
 
     def __init__(self, clients: Clients, user_agent: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._clients = clients
-        self._common = f"User-Agent: {user_agent}\r\nAccept-Encoding: gzip\r\n".encode("latin-1")
+        self._common = _header("User-Agent", user_agent.encode("latin-1")) + _header("Accept-Encoding", b"gzip")
         self._deadline_seconds = deadline_seconds
 
     async def send(

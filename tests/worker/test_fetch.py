@@ -423,3 +423,9 @@ async def test_guard_stands_before_a_proxy_of_the_environment(monkeypatch: pytes
     result, heads = await look(always(answer(body=b"x")))
     assert (reason(result), len(heads)) == ("200", 1)
     assert Guard(allow_networks=[LOOPBACK]).allows("127.0.0.1", 9)
+
+
+@pytest.mark.parametrize("name", ["a\r\nCookie: b", "\u0100"])
+def test_a_name_that_no_header_can_hold(name: str) -> None:
+    with pytest.raises(ValueError, match=r"header|encode"):
+        Fetcher(Clients(Guard()), name)
