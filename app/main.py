@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -38,6 +38,9 @@ from app.api.gate import KeyRing
 from app.config import Settings
 from app.platforms import platforms
 from app.storage import migrate
+from app.web import account, assets, board, signin
+from app.web.signing import sign_in_path
+from app.web.site import Site
 
 
 def version() -> str:
@@ -75,7 +78,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    app.state.context = Context(
+    shared = app.state.context = Context(
         engine=engine,
         clock=clock,
         secret=secret or load_secret(settings.data_dir),
@@ -87,12 +90,39 @@ def create_app(
         open_metrics=settings.open_metrics,
         resolver=resolver,
     )
+    app.state.site = Site(
+        engine=engine,
+        clock=clock,
+        secret=shared.secret,
+        verify=_verifier(shared),
+        platforms=shared.platforms,
+        open=pages_open,
+    )
+    for page in (board, account, signin, assets):
+        app.include_router(page.router)
     for noun in (health, imports, accounts, history, streaks, silence, participation, subjects, about, keys, audit):
         app.include_router(noun.router)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(edge.Edge, hosts=app.state.context.hosts)
+    app.add_middleware(edge.Edge, hosts=shared.hosts)
     return app
+
+
+def _verifier(shared: Context) -> Callable[[str, str], Awaitable[str | None]]:
+    async def verify(key: str, peer: str) -> str | None:
+        now = shared.clock()
+        caller = await shared.keys.verify(key, now)
+        if caller is None:
+            shared.keys.failures.take(peer, now)
+        return caller.prefix if caller else None
+
+    return verify
+
+
+def sign_in_link(settings: Settings, now: datetime) -> str:
+    """An address that signs the operator in to the pages, good for an hour. To be printed, never to be logged."""
+    base = settings.public_url or f"http://{settings.host}:{settings.port}"
+    return base + sign_in_path(load_secret(settings.data_dir), now)
 
 
 def known_hosts(settings: Settings) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
@@ -16,7 +17,8 @@ from app.domain import silence as judge
 from app.domain.calendar import EARLIEST
 from app.domain.durations import format_duration
 from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName, Post
-from app.domain.outcomes import Reason, explain_unknown, proves, reason_of
+from app.domain.outcomes import Reason, explain_unknown
+from app.domain.reasons import why_unknown
 from app.domain.silence import State, Streak
 from app.storage import coverage, names, silence, streaks
 from app.storage.names import Selection
@@ -239,7 +241,8 @@ def account_row(standing: Standing) -> replies.Row:
 
 def silence_row(shared: context.Context, standing: Standing, streak: Streak, state: State, at: datetime) -> replies.Row:
     """One line of the board, and the body of the answer about one account."""
-    reasons = why_unknown(standing, streak) if state is State.UNKNOWN else []
+    outcome = OutcomeName(standing.outcome) if standing.outcome else None
+    reasons = why_unknown(outcome, streak) if state is State.UNKNOWN else ()
     return {
         "account": account_row(standing),
         "state": state.value,
@@ -277,19 +280,7 @@ def last_post(shared: context.Context, standing: Standing, post: Post | None) ->
     }
 
 
-def why_unknown(standing: Standing, streak: Streak) -> list[Reason]:
-    """Why the open streak can be called neither quiet nor active, the strongest reason first."""
-    if standing.outcome is None:
-        return [Reason.NOT_POLLED_YET]
-    outcome = OutcomeName(standing.outcome)
-    if not proves(outcome):
-        return [reason_of(outcome)]
-    if streak.starts_at is None:
-        return [Reason.NO_POST_ON_RECORD]
-    return [Reason.PAGE_ENDED_BEFORE if len(streak.unobserved) > 1 else Reason.SETTLING]
-
-
-def note(streak: Streak, state: State, reasons: list[Reason], gap: timedelta | None) -> str:
+def note(streak: Streak, state: State, reasons: Sequence[Reason], gap: timedelta | None) -> str:
     """The answer in one sentence that claims no more than is known."""
     if state is State.UNKNOWN:
         return explain_unknown(tuple(reasons))
