@@ -26,7 +26,7 @@ def remembered(found: Finding, page: PageMemory | None) -> Memory:
     before = found.claim.memory
     look = found.look
     if isinstance(look, Failure) or found.void is not None:
-        return before
+        return _without_redirect(before) if _stayed(found) else before
     memory = _with_redirect(_with_validators(before, found), found)
     if isinstance(look, Page):
         memory = replace(memory, least_interval=look.least_interval)
@@ -69,12 +69,21 @@ def _with_redirect(memory: Memory, found: Finding) -> Memory:
         return memory
     target = permanent_target(found.exchanges)
     if target is None or _is_downgrade(found.exchanges[0].request.url, target):
-        return replace(memory, redirect_to=None, redirect_seen=0, redirect_at=None)
+        return _without_redirect(memory)
     if target != memory.redirect_to:
         return replace(memory, redirect_to=target, redirect_seen=1, redirect_at=found.looked_at)
     if _is_next(memory.redirect_at, found.looked_at):
         return replace(memory, redirect_seen=memory.redirect_seen + 1, redirect_at=found.looked_at)
     return memory
+
+
+def _without_redirect(memory: Memory) -> Memory:
+    return replace(memory, redirect_to=None, redirect_seen=0, redirect_at=None)
+
+
+def _stayed(found: Finding) -> bool:
+    """Whether the old address gave an answer of its own, even an error: it does not consistently send us on."""
+    return bool(found.exchanges) and not found.exchanges[0].response.redirects
 
 
 def _is_next(last: datetime | None, now: datetime) -> bool:
