@@ -34,9 +34,7 @@ class Standing(NamedTuple):
     native_id: str
     handle: str
     display_name: str
-    profile_url: str
     status: str
-    subject: str | None
     subject_name: str | None
     last_post_at: datetime | None
     last_post_earliest: datetime | None
@@ -62,10 +60,9 @@ class Row(NamedTuple):
 
 
 COLUMNS = """
-a.id as account_id, a.public_id, a.platform, a.native_id, a.handle, a.display_name, a.profile_url, a.status,
-j.public_id as subject, j.name as subject_name, s.last_post_at, s.last_post_earliest, s.last_post_id, s.last_post_url,
-s.last_post_kind, s.covered_from, s.covered_until, s.covered_live_from, s.polled_at, s.outcome, s.reason,
-s.outcome_since"""
+a.id as account_id, a.public_id, a.platform, a.native_id, a.handle, a.display_name, a.status, j.name as subject_name,
+s.last_post_at, s.last_post_earliest, s.last_post_id, s.last_post_url, s.last_post_kind,
+s.covered_from, s.covered_until, s.covered_live_from, s.polled_at, s.outcome, s.reason, s.outcome_since"""
 TABLES = "accounts a join account_state s on s.account_id = a.id left join subjects j on j.id = a.subject_id"
 #: ``domain.silence.state`` in SQL: $1 now, $2 the threshold, $3 how long ago an account may have been seen last.
 _STATE = """
