@@ -78,6 +78,11 @@ where account_id = any($1::int[]) and last_at >= $2 and first_at < $3 and first_
 """
 
 
+def answer_sql(selected: str) -> str:
+    """The statement of ``answer`` for a condition of ``names.conditions``."""
+    return f"{_ANSWER} where {selected} and ($1::int is null or a.id > $1) order by a.id limit $6"
+
+
 async def answer(
     conn: AsyncConnection,
     selection: Selection,
@@ -95,9 +100,8 @@ async def answer(
     most accounts is the first post: it says "at least".
     """
     selected, values = conditions(selection, first=7)
-    sql = f"{_ANSWER} where {selected} and ($1::int is null or a.id > $1) order by a.id limit $6"
     known = as_of or LATEST
-    rows = await fetch(conn, sql, after, window.start, window.end, int(kinds), known, limit, *values)
+    rows = await fetch(conn, answer_sql(selected), after, window.start, window.end, int(kinds), known, limit, *values)
     takers = [Taker._make(row[:_WIDTH]) for row in rows]
     plain = [_plain(taker, row[_WIDTH:], window) for taker, row in zip(takers, rows, strict=True)]
     left = {taker: row[_WIDTH:] for taker, row, found in zip(takers, rows, plain, strict=True) if found is None}

@@ -73,7 +73,8 @@ case when s.last_post_earliest > $1::timestamptz - $2::interval then 'active'
      else 'unknown' end"""
 
 
-def _board_sql(selected: str) -> str:
+def board_sql(selected: str) -> str:
+    """The statement of ``board`` for a condition of ``names.conditions``."""
     return f"""
 select * from (select {COLUMNS}, {_STATE} as state from {TABLES} where {selected}) board
 where ($4::text[] is null or state = any($4)) and ($6::int is null or (last_post_at, account_id) > ($5::timestamptz, $6)
@@ -101,7 +102,7 @@ async def board(
     time, account_id = after or (None, None)
     wanted = None if states is None else [str(each) for each in states]
     selected, values = conditions(selection, first=8)
-    rows = await fetch(conn, _board_sql(selected), now, least, blind, wanted, time, account_id, limit, *values)
+    rows = await fetch(conn, board_sql(selected), now, least, blind, wanted, time, account_id, limit, *values)
     found = [Standing._make(row[:-1]) for row in rows]
     streaks = await live_streaks(conn, found, now)
     states_of = [State(row[-1]) for row in rows]

@@ -53,6 +53,12 @@ CLOSED = """w.starts_at, w.ends_at, w.proven_until, coalesce(p.starts_at, w.star
 coalesce(p.proven_until, w.proven_until) as proven_end"""
 
 
+def longest_sql(selected: str) -> str:
+    """The statement of ``longest`` for a condition of ``names.conditions``."""
+    return f"""select {COLUMNS}, {CLOSED} from {TABLES} {LONGEST}
+where {selected} and ($2::int is null or a.id > $2) order by a.id limit $3"""  # noqa: S608 - constants only
+
+
 async def longest(
     conn: AsyncConnection,
     selection: Selection,
@@ -67,9 +73,7 @@ async def longest(
     ``after`` is the internal id of the last account given.
     """
     selected, values = conditions(selection, first=4)
-    sql = f"""select {COLUMNS}, {CLOSED} from {TABLES} {LONGEST}
-where {selected} and ($2::int is null or a.id > $2) order by a.id limit $3"""  # noqa: S608 - constants only
-    rows = await fetch(conn, sql, window_start, after, limit, *values)
+    rows = await fetch(conn, longest_sql(selected), window_start, after, limit, *values)
     width = len(Standing._fields)
     standings = [Standing._make(row[:width]) for row in rows]
     streaks = await live_streaks(conn, standings, now)
