@@ -45,10 +45,10 @@ def settings(directory: Path, host: str | None, port: int | None) -> Settings:
 @asynccontextmanager
 async def stage(start: datetime) -> AsyncIterator[dict[str, tuple[str, cast.Role]]]:
     """Every member of the cast on a host of its own; gives the link a person would paste, with the role."""
-    world, schedule = cast.build(start)
+    world, schedules = cast.build(start)
     origins, links = [], {}
     for role in cast.CAST:
-        origin = Origin(World.of([world.personas[role.name]]), runtime.now, schedule)
+        origin = Origin(World.of([world.personas[role.name]]), runtime.now, schedules[role.name])
         base = await origin.start()
         origins.append(origin)
         links[role.name] = (cast.address(base, role), role)
@@ -69,5 +69,5 @@ async def watch_all(
             await api.post("/v1/accounts", body, "application/json")
     base = f"http://{options.host}:{options.port}"
     output.aside.print(f"{len(links)} made-up accounts are watched. Look at {base}/ or, in another terminal:")
-    output.console.print(output.plain(f"quietwatch silence --min P2D --data-dir {options.data_dir}"))
+    output.console.print(output.plain(f"quietwatch silence --data-dir {options.data_dir}"))
     output.aside.print("Some come to grief after half a minute. Ctrl-C ends the demonstration and removes everything.")

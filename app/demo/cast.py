@@ -20,6 +20,10 @@ BREAKS_AFTER = timedelta(seconds=25)
 """The accounts that come to grief do so this long after the start: after their first looks."""
 
 
+#: Silent for a week soon after the source was lost sight of: nobody can know, so the answer turns to unknown.
+_ALMOST_A_WEEK = timedelta(days=7, seconds=-35)
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """One member of the cast."""
@@ -42,23 +46,28 @@ CAST = (
     Role("singer", "rss", 6, timedelta(days=2, hours=3), "silent for two days", "pledged"),
     Role("director", "mastodon", 3, timedelta(days=30), "silent for a month", "pledged"),
     Role("quiet-museum", "mastodon", 0, story="has never posted"),
-    Role("broken-radio", "rss", 8, story="its server fails after the first looks"),
-    Role("walled-garden", "mastodon", 4, story="asks for a login after the first looks"),
+    Role("lost-island", "mastodon", 4, story="found, but its posts were never seen: the server fails from the start"),
+    Role("broken-radio", "rss", 8, _ALMOST_A_WEEK, "its server fails after the first looks"),
+    Role("walled-garden", "mastodon", 4, _ALMOST_A_WEEK, "asks for a login after the first looks"),
     Role("ministry", "mastodon", 6, story="renamed while it is watched"),
-    Role("closed-shop", "rss", 2, story="gone for good (410) after the first looks"),
-    Role("vanished", "mastodon", 2, story="deleted after the first looks"),
+    Role("closed-shop", "rss", 2, _ALMOST_A_WEEK, "gone for good (410) after the first looks"),
+    Role("vanished", "mastodon", 2, _ALMOST_A_WEEK, "deleted after the first looks"),
 )
 
 
-def build(start: datetime, seed: int = 2020) -> tuple[World, Schedule]:
-    """The world and what goes wrong in it."""
+def build(start: datetime, seed: int = 2020) -> tuple[World, dict[str, Schedule]]:
+    """The world, and what goes wrong at each member's host."""
     personas = [_persona(role, start, random.Random(f"{seed}{role.name}")) for role in CAST]  # noqa: S311
-    breaks = Interval(start + BREAKS_AFTER, start + timedelta(days=365))
-    faults = [
-        FaultWindow(breaks, Fault.ERROR, "broken-radio"),
-        FaultWindow(breaks, Fault.LOGIN_REQUIRED, "walled-garden"),
-    ]
-    return World.of(personas), Schedule(faults)
+    always = Interval(start, start + timedelta(days=365))
+    later = Interval(start + BREAKS_AFTER, always.end)
+    faults = {
+        "broken-radio": FaultWindow(later, Fault.ERROR),
+        "walled-garden": FaultWindow(later, Fault.LOGIN_REQUIRED),
+        "lost-island": FaultWindow(always, Fault.ERROR, path="/statuses"),
+    }
+    return World.of(personas), {
+        role.name: Schedule([faults[role.name]] if role.name in faults else []) for role in CAST
+    }
 
 
 def address(base: str, role: Role) -> str:
@@ -98,7 +107,7 @@ def _rhythm(role: Role, start: datetime, dice: random.Random) -> list[datetime]:
 def _anchored(found: list[datetime], role: Role, start: datetime, dice: random.Random) -> list[datetime]:
     """The last post lies exactly where the story wants it, and the lively ones post while somebody watches."""
     if role.silent_for is not None:
-        return [*found, (start - role.silent_for).replace(microsecond=0)]
+        return [*found, start - role.silent_for]
     lively = role.name in ("harbour-news", "mayor")
     soon = [start + timedelta(seconds=s) for s in range(15, 600, 40)] if lively else []
     recent = [] if role.posts_a_day < 1 else [start - timedelta(minutes=dice.randint(5, 180))]

@@ -37,6 +37,8 @@ class FaultWindow:
     during: Interval
     fault: Fault
     account: str | None = None
+    path: str = ""
+    """Only requests whose path contains this."""
 
 
 class Schedule:
@@ -49,7 +51,7 @@ class Schedule:
             if window.account is not None:
                 self._single.setdefault(window.account, []).append(window)
 
-    def at(self, moment: datetime, account: str | None) -> Fault | None:
+    def at(self, moment: datetime, account: str | None, path: str = "") -> Fault | None:
         """The fault in force, the host's before the account's; None when all is well."""
         windows = (*self._everywhere, *self._single.get(account or "", ()))
-        return next((w.fault for w in windows if w.during.start <= moment < w.during.end), None)
+        return next((w.fault for w in windows if w.during.start <= moment < w.during.end and w.path in path), None)

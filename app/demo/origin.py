@@ -95,7 +95,7 @@ class Origin:
         url = urlsplit(target)
         query = parse_qs(url.query)
         persona = self._persona_of(url.path, query, at)
-        fault = self.schedule.at(at, persona.name if persona else None)
+        fault = self.schedule.at(at, persona.name if persona else None, url.path)
         if fault is Fault.CLOSED:
             return None
         refused = _refusal(fault, at)
