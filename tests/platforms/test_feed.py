@@ -21,7 +21,7 @@ RSS = '<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom" {}><channel>{
 ITEM = "<item><guid>http://example.org/1</guid><pubDate>Sun, 06 Jul 2025 12:00:00 GMT</pubDate></item>"
 
 
-def answer(body: str | bytes = "", status: int = 200, url: str = URL, **headers: str) -> Response:
+def answer(body: str | bytes = "", status: int = 200, url: str = URL, **headers: Any) -> Response:
     raw = body.encode() if isinstance(body, str) else body
     return Response(url, status, {name.replace("_", "-"): value for name, value in headers.items()}, raw, NOW)
 
@@ -73,6 +73,14 @@ def test_unchanged_is_for_the_kinds_of_a_page() -> None:
     assert look(answer(status=304, cache_control="max-age=600"), narrow) == Unchanged(
         Kind.ORIGINAL, least_interval=timedelta(minutes=10)
     )
+
+
+def test_an_answer_without_a_body_keeps_the_pace_of_the_last_page() -> None:
+    memory = page(answer(RSS.format("", "<ttl>90</ttl>" + ITEM))).memory or {}
+    target = replace(TARGET, memory=memory)
+    assert look(answer(status=304), target) == Unchanged(DEFAULT_KINDS, least_interval=timedelta(minutes=90))
+    longer = answer(status=304, cache_control="max-age=7200")
+    assert look(longer, target) == Unchanged(DEFAULT_KINDS, least_interval=timedelta(hours=2))
 
 
 def test_feeds_of_mastodon_show_originals_only() -> None:
@@ -188,7 +196,7 @@ def test_a_finished_json_feed_and_its_hub_are_remembered() -> None:
         ({"cache_control": "max-age=600"}, "<ttl>30</ttl>", 30),
     ],
 )
-def test_least_interval(headers: Mapping[str, str], channel: str, minutes: int | None) -> None:
+def test_least_interval(headers: Mapping[str, Any], channel: str, minutes: int | None) -> None:
     namespace = 'xmlns:sy="http://purl.org/rss/1.0/modules/syndication/"'
     found = page(answer(RSS.format(namespace, channel + ITEM), **headers))
     assert found.least_interval == (None if minutes is None else timedelta(minutes=minutes))

@@ -27,17 +27,25 @@ _PERIODS = {
 _NONE = timedelta(0)
 
 
-def least_interval(headers: Mapping[str, str], at: datetime, document: Document | None = None) -> timedelta | None:
+def least_interval(headers: Mapping[str, str], at: datetime, own: timedelta = _NONE) -> timedelta | None:
     """The least time between two looks that the source asks for, None where it asks for nothing.
 
-    Sources: Cache-Control ``max-age``, else Expires minus Date (RFC 9111, 5.3); RSS ``ttl`` (minutes); the syndication
-    module's period divided by its frequency.
+    Sources: Cache-Control ``max-age``, else Expires minus Date (RFC 9111, 5.3); ``own``: what the feed itself said.
     """
-    wishes = [_by_cache(headers, at)]
-    if document is not None:
-        wishes += [_by_ttl(document.ttl), _by_period(document.update_period, document.update_frequency)]
-    longest = max(wishes)
+    longest = max(_by_cache(headers, at), own)
     return None if longest <= _NONE else min(max(longest, LEAST), MOST)
+
+
+def own_wish(document: Document) -> timedelta:
+    """What the feed itself asks for, zero for nothing: RSS ``ttl`` (minutes); the syndication module's period divided
+    by its frequency. At most 24 hours."""
+    return min(max(_by_ttl(document.ttl), _by_period(document.update_period, document.update_frequency)), MOST)
+
+
+def remembered_wish(memory: Mapping[str, object]) -> timedelta:
+    """What the last page asked for: an answer without a body cannot say it again."""
+    seconds = memory.get("least_seconds")
+    return timedelta(seconds=seconds) if isinstance(seconds, int) and 0 <= seconds <= 86_400 else _NONE
 
 
 def _by_cache(headers: Mapping[str, str], at: datetime) -> timedelta:

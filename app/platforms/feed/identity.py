@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from zlib import crc32
 
 from app.domain.models import SeenPost
+from app.platforms.feed.cadence import own_wish
 from app.platforms.feed.document import Document
 
 _REMEMBERED = 20
@@ -30,12 +31,15 @@ def marks_of(document: Document) -> dict[str, str]:
 
 
 def memory_of(document: Document, posts: Sequence[SeenPost]) -> dict[str, object]:
-    """What to know at the next look: marks, checksums of the newest posts' ids (sorted), the hub, what the feed is."""
+    """What to know at the next look: marks, checksums of the newest posts' ids (sorted), the hub, the pace
+    it asks for, what the feed is."""
     known = sorted(map(_checksum, _newest(posts)))
     memory: dict[str, object] = {"marks": marks_of(document), "known": known}
     if document.hub:
         memory["hub"] = document.hub[:_LONGEST]
         memory["topic"] = document.self_url[:_LONGEST]
+    if wish := int(own_wish(document).total_seconds()):
+        memory["least_seconds"] = wish
     if document.expired:
         memory["expired"] = True
     if leaves_out_replies(document):

@@ -14,7 +14,7 @@ from app.domain.models import DEFAULT_KINDS, Failure, Identity, Kind, Look, Outc
 from app.platforms.answers import failure_of
 from app.platforms.base import About, Conversation, CounterLook, Request, Response, Target
 from app.platforms.feed import addresses, discovery, identity, items, paging
-from app.platforms.feed.cadence import least_interval
+from app.platforms.feed.cadence import least_interval, own_wish, remembered_wish
 from app.platforms.feed.document import Document
 from app.platforms.feed.reading import read_document
 
@@ -59,7 +59,7 @@ class FeedPlatform:
         if failure is not None:
             return failure
         if response.status == 304:
-            pause = least_interval(response.headers, response.requested_at)
+            pause = least_interval(response.headers, response.requested_at, remembered_wish(target.memory))
             return Unchanged(_kinds(target), least_interval=pause)
         return _page(target, response)
 
@@ -111,7 +111,7 @@ def _page(target: Target, response: Response, *, further: bool = False) -> Page 
         posts,
         _kinds(target, document),
         complete=document.complete or not posts,
-        least_interval=least_interval(response.headers, response.requested_at, document),
+        least_interval=least_interval(response.headers, response.requested_at, own_wish(document)),
         memory=_memory(target, document, posts),
     )
 

@@ -18,7 +18,6 @@ from app.platforms.feed.xmlfeed import read_xml
 from app.platforms.html import has_password_field
 
 _BRIDGE_ERROR = re.compile(r"Bridge returned error\b", re.IGNORECASE)
-_BRIDGE_BYTES = b"ridge returned error"
 _NOT_MARKUP = ("not_xml", "ill_formed", "html_page", "truncated")
 
 
@@ -30,7 +29,7 @@ def read_document(response: Response) -> Document | Failure:
             document = read_json(body, content_type, response.url)
         else:
             document = read_xml(body, content_type, response.url)
-            if _BRIDGE_BYTES in body or needs_texts(document):
+            if needs_texts(document) or _may_be_bridge(document, response.url):
                 document = read_xml(body, content_type, response.url, texts=True)
     except NotReadable as error:
         return _failure(error, response)
@@ -53,8 +52,18 @@ def _failure(error: NotReadable, response: Response) -> Failure:
 
 def _bridge_error(document: Document, url: str) -> Failure | None:
     """A bridge that failed says so in an item. A post of that title elsewhere, among others, stays a post."""
+    if not _may_be_bridge(document, url):
+        return None
     errors = [entry for entry in document.entries if _BRIDGE_ERROR.match(entry.title)]
-    bridge = "rss-bridge" in document.generator.lower() or "bridge=" in url.lower()
-    if errors and (bridge or len(errors) == len(document.entries)):
+    if errors and (_is_bridge(document, url) or len(errors) == len(document.entries)):
         return Failure(OutcomeName.REFUSED, "bridge_error", errors[0].title[:120])
     return None
+
+
+def _is_bridge(document: Document, url: str) -> bool:
+    return "rss-bridge" in document.generator.lower() or "bridge=" in url.lower()
+
+
+def _may_be_bridge(document: Document, url: str) -> bool:
+    """A failed bridge that does not give its name shows its error alone."""
+    return len(document.entries) == 1 or _is_bridge(document, url)

@@ -78,11 +78,15 @@ class XMLReader:
         if self.item is not None:
             if depth == self.item_depth + 1:
                 meaning = self.fields[name]
-                if meaning:
+                if not meaning:
+                    return
+                if attributes or meaning[0] == "@":
                     self._start_field(meaning, attributes)
+                else:
+                    self._collect(meaning)
             elif depth > _DEEPEST:
                 raise NotReadable("too_deep", f"elements nested more than {_DEEPEST} deep")
-        elif depth <= 3 and self.form:
+        elif depth <= 4 and self.form:
             if ITEMS[name]:
                 self._start_item(attributes)
             elif depth == self.channel_depth + 1:
@@ -142,6 +146,9 @@ class XMLReader:
         elif meaning[0] == "@":
             setattr(self.document, meaning[1:], True)
             return
+        self._collect(meaning)
+
+    def _collect(self, meaning: str) -> None:
         self.field = meaning
         self.text_depth = self.depth
         self.parser.CharacterDataHandler = self.append
@@ -247,6 +254,10 @@ _ABOUT = {
 
 def _date(item: dict[str, str]) -> tuple[Dated, str]:
     """The first readable date in the order of authority, and the text of the first there is."""
+    if text := item.get("published"):
+        found = read_date(text)
+        if found[0] is not None:
+            return found, text
     unread, first = _NO_DATE, ""
     for name in _DATES:
         if text := item.get(name):
