@@ -27,6 +27,7 @@ from app.platforms.jsonapi import read_json
 _PROFILES = msgspec.json.Decoder(Profiles)
 #: Pages without an item but with a cursor that one look follows (the AppView leaves out what it may not show).
 _EMPTY_PAGES = 5
+_MOST_POSTS = 1 << 62
 
 
 class Bluesky:
@@ -132,7 +133,7 @@ class Bluesky:
         }
 
     def _compare(self, target: Target, count: int | None, handle: str | None) -> CounterLook:
-        if count is None or count < 0:
+        if count is None or not 0 <= count < _MOST_POSTS:
             return CounterMissing()
         if count != target.counter:
             return CounterMoved(count)

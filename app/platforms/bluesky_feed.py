@@ -12,7 +12,7 @@ import msgspec
 
 from app.domain.models import DEFAULT_KINDS, DateNote, Failure, Kind, OutcomeName, Page, SeenPost
 from app.platforms.base import Response
-from app.platforms.bluesky_names import POST, post_url, record_of, repost_id
+from app.platforms.bluesky_names import POST, is_handle, post_url, record_of, repost_id
 from app.platforms.jsonapi import bounded_id, moment, read_json
 
 _NULL = msgspec.Raw(b"null")
@@ -187,7 +187,7 @@ def _handle(feed: Feed, did: str) -> str | None:
 
 def known_handle(handle: str) -> str | None:
     """The handle, None where the AppView says that it no longer verifies."""
-    return handle.lower() if handle and handle != "handle.invalid" else None
+    return handle.lower() if is_handle(handle) and handle.lower() != "handle.invalid" else None
 
 
 def _another_account() -> Failure:

@@ -26,6 +26,7 @@ from app.platforms.mastodon_shapes import (
     closed_failure,
     counter_of,
     current_handle,
+    is_home,
     notes_of,
     page_of,
 )
@@ -145,7 +146,7 @@ class Mastodon:
         _, account_id = _api_id(target)
         if account_id is None:
             account = read_ok(ACCOUNT, (yield calls.lookup(host, user_of(target.handle))))
-            if account is None or account.username.lower() != user_of(target.handle).lower() or "@" in account.acct:
+            if account is None or not is_home(account, user_of(target.handle)):
                 return None
             account_id = str(account.id)
         memory = {k: v for k, v in target.memory.items() if k not in ("rss", "asked")} | {"id": account_id}

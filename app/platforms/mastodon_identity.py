@@ -14,8 +14,8 @@ from app.platforms import mastodon_calls as calls
 from app.platforms import mastodon_rss as rss
 from app.platforms.base import Request, ResolveError, Response
 from app.platforms.jsonapi import base_url, host_of, moment, read_ok, storable
-from app.platforms.mastodon_names import Name, handle_of, is_user, name_of
-from app.platforms.mastodon_shapes import ACCOUNT, FINGER, Account, Finger, notes_of
+from app.platforms.mastodon_names import Name, handle_of, is_domain, is_user, name_of
+from app.platforms.mastodon_shapes import ACCOUNT, FINGER, Account, Finger, is_home, notes_of
 
 _NAME_LENGTH = 64
 
@@ -49,8 +49,9 @@ def _find_home(name: Name, tried: list[str]) -> Generator[Request, Response, _Ho
         tried.append(f"WebFinger at {name.domain}: {_said(answer)}")
         return _Home(name.user, name.domain, name.domain)
     user, _, domain = finger.subject.removeprefix("acct:").partition("@")
-    host = _host_of(finger) or host_of(answer.url) or name.domain
-    if not is_user(user) or not domain:
+    hosts = (_host_of(finger), host_of(answer.url))
+    host = next((host for host in hosts if host and is_domain(host)), name.domain)
+    if not is_user(user) or not is_domain(domain):
         user, domain = name.user, name.domain
     return _Home(user, domain.lower(), host)
 
@@ -67,18 +68,13 @@ def _find_account(home: _Home, tried: list[str]) -> Generator[Request, Response,
     for request in (calls.lookup(home.host, home.user), calls.account(home.host, home.user)):
         answer = yield request
         account = read_ok(ACCOUNT, answer)
-        if account is not None and _is(account, home):
+        if account is not None and is_home(account, home.user):
             return account
         what = "an account of another name or server" if account is not None else _said(answer)
         tried.append(f"{request.url}: {what}")
         if answer.status in (401, 403):
             return None
     raise ResolveError(f"no account {handle_of(home.user, home.domain)} at {home.host}", tried)
-
-
-def _is(account: Account, home: _Home) -> bool:
-    """This very account, at home here: elsewhere its ``acct`` carries the domain."""
-    return account.username.lower() == home.user.lower() and "@" not in account.acct and storable(str(account.id))
 
 
 def _find_feed(home: _Home, tried: list[str]) -> Generator[Request, Response, Identity]:

@@ -97,6 +97,11 @@ def derived_url(native_id: str, handle: str, host: str) -> str | None:
     return f"{base_url(host)}/@{user_of(handle)}/{native_id}"
 
 
+def is_domain(text: str) -> bool:
+    """Whether this can be the domain of a handle or the host of a server, with or without a port."""
+    return _DOMAIN.fullmatch(text) is not None
+
+
 def is_user(text: str) -> bool:
     """Whether this can be the local part of a handle."""
     return _USER.fullmatch(text) is not None

@@ -13,8 +13,9 @@ from app.platforms.answers import failure_of, is_html, not_wanted
 from app.platforms.base import Request, Response
 from app.platforms.feed.document import Document, Entry, NotReadable
 from app.platforms.feed.xmlfeed import read_xml
-from app.platforms.jsonapi import base_url, bounded_id, host_of
-from app.platforms.mastodon_names import derived_url, user_of
+from app.platforms.jsonapi import base_url, bounded_id, host_of, storable
+from app.platforms.mastodon_names import user_of
+from app.platforms.mastodon_shapes import link_to_store
 
 
 def addresses(host: str, user: str) -> tuple[str, str]:
@@ -49,7 +50,7 @@ def _page(document: Document, host: str, handle: str) -> Page | Failure:
         if native_id is None:
             return Failure(OutcomeName.UNREADABLE, "another_account", "the feed shows posts of another account")
         posted_at, note = entry.date
-        url = None if derived_url(native_id, handle, host) == entry.link else entry.link or None
+        url = link_to_store(entry.link, native_id, host, handle)
         seen.setdefault(native_id, SeenPost(native_id, Kind.ORIGINAL, posted_at, url, note))
     return Page(posts=tuple(seen.values()), kinds=Kind.ORIGINAL, ordered=True)
 
@@ -58,4 +59,6 @@ def _id(entry: Entry, host: str, user: str) -> str | None:
     link = entry.link or entry.id
     words = urlsplit(link).path.strip("/").split("/") if host_of(link) == host else []
     owner = words[1] if len(words) > 2 and words[0] == "users" else words[0].removeprefix("@") if words else ""
-    return bounded_id(words[-1]) if owner.lower() == user.lower() and len(words) > 1 else None
+    if owner.lower() != user.lower() or len(words) < 2 or not storable(words[-1]):
+        return None
+    return bounded_id(words[-1])

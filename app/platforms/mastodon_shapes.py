@@ -81,6 +81,8 @@ FINGER = msgspec.json.Decoder(Finger)
 
 def page_of(statuses: Sequence[Status], host: str, account_id: str, handle: str) -> Page | Failure:
     """The posts of a list of statuses; a failure where it is another's, or says that the account is closed."""
+    if not all(storable(str(status.id)) for status in statuses):
+        return Failure(OutcomeName.UNREADABLE, "wrong_shape", "a post's id is no text that can be kept")
     if any(str(status.account.id) != account_id for status in statuses):
         return Failure(OutcomeName.UNREADABLE, "another_account", "the page shows posts of another account")
     account = statuses[0].account if statuses else None
@@ -100,6 +102,11 @@ def page_of(statuses: Sequence[Status], host: str, account_id: str, handle: str)
         counter=None if account is None else counter_of(account),
         account_created_at=None if account is None else moment(account.created_at)[0],
     )
+
+
+def is_home(account: Account, user: str) -> bool:
+    """Whether this is ``user`` at home on the server that says so: elsewhere its ``acct`` carries the domain."""
+    return account.username.lower() == user.lower() and "@" not in account.acct and storable(str(account.id))
 
 
 def closed_failure(account: Account, host: str) -> Failure | None:
@@ -150,8 +157,14 @@ def _post(status: Status, host: str, handle: str) -> SeenPost:
 
 def _stored_url(status: Status, kind: Kind, native_id: str, host: str, handle: str) -> str | None:
     """The link, where it does not follow from the id. A boost's own ``url`` is no page for people."""
-    url = status.url
-    if kind is Kind.REPOST or not url or len(url) > _LONGEST_URL or not storable(url) or host_of(url) is None:
+    if kind is Kind.REPOST:
+        return None
+    return link_to_store(status.url, native_id, host, handle)
+
+
+def link_to_store(url: str | None, native_id: str, host: str, handle: str) -> str | None:
+    """A web address that can be kept and is not the one that follows from the id; else None."""
+    if not url or len(url) > _LONGEST_URL or not storable(url) or host_of(url) is None:
         return None
     return None if url == derived_url(native_id, handle, host) else url
 
