@@ -94,8 +94,8 @@ def why(row: silence.Row, spoken: str) -> str:
             outcome = OutcomeName(row.standing.outcome) if row.standing.outcome else None
             return explain_unknown(why_unknown(outcome, row.streak), spoken)
         case State.QUIET:
-            back = "; " + words.translator(spoken)("partly read back later") if row.streak.retrospective else ""
-            return words.translator(spoken)("no surviving post seen") + back
+            parts = ["no surviving post seen", *["partly read back later"] * row.streak.retrospective]
+            return words.semicolon(spoken).join(map(words.translator(spoken), parts))
         case State.ACTIVE:
             return words.translator(spoken)("posted within this time")
 

@@ -149,6 +149,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         .render(
             t=words.translator(chosen),
             language=chosen,
+            semicolon=words.semicolon(chosen),
             languages=words.LANGUAGES,
             length=lambda value: words.length(value, chosen),
             here=here,

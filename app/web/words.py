@@ -60,7 +60,7 @@ FRENCH: dict[str, str] = {
     ),
     "no surviving post seen": "aucune publication subsistante vue",
     "posted within this time": "a publié dans ce délai",
-    "largest gap between looks": "plus long intervalle entre consultations",
+    "largest gap between looks:": "plus long intervalle entre consultations :",
     "partly read back later": "en partie relu après coup",
     "Profile": "Profil",
     "Last post": "Dernière publication",
@@ -99,6 +99,11 @@ FRENCH: dict[str, str] = {
 def translator(language: str) -> Callable[[str], str]:
     """From the English text to the text in this language."""
     return (lambda text: FRENCH[text]) if language == "fr" else (lambda text: text)
+
+
+def semicolon(language: str) -> str:
+    """A semicolon with the spaces of the language; French puts a narrow one before it."""
+    return "\u202f; " if language == "fr" else "; "
 
 
 def choose(asked: str | None, accept: str) -> str:
