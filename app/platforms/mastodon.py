@@ -113,7 +113,11 @@ class Mastodon:
     def _confirm_end(self, target: Target, page: Page, host: str, account_id: str) -> Conversation:
         """A short page need not be the last: servers filter after they count. An empty one after it is."""
         rest = self.read(target, (yield calls.statuses(host, account_id, page.posts[-1].native_id)))
-        return replace(page, complete=True) if isinstance(rest, Page) and rest.complete else page
+        if not isinstance(rest, Page):
+            return page
+        shown = {post.native_id for post in page.posts}
+        posts = page.posts + tuple(post for post in rest.posts if post.native_id not in shown)
+        return replace(page, posts=posts, complete=rest.complete)
 
     def _find_feed(self, target: Target) -> Conversation:
         """The API wants a login: the first RSS feed that answers stands in for it from now on."""

@@ -195,7 +195,11 @@ def test_a_short_first_page_is_confirmed_by_an_empty_second() -> None:
     assert isinstance(look, Page)
     assert look.complete
     assert asked == [STATUSES, f"{STATUSES}&max_id=1"]
-    look, _ = hold(PLATFORM.look(target()), page, answer([status("0")]))
+    look, _ = hold(PLATFORM.look(target()), page, answer([status("1"), status("0")]))
+    assert isinstance(look, Page)
+    assert not look.complete
+    assert [post.native_id for post in look.posts] == ["2", "1", "0"]  # paging goes on after them
+    look, _ = hold(PLATFORM.look(target()), page, error("temporary"))
     assert isinstance(look, Page)
     assert not look.complete
     look, asked = hold(PLATFORM.look(target(has_posts=True)), page)
