@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -14,14 +13,12 @@ from app.api.history import AsOf, Kinds
 from app.api.routing import Route
 from app.api.watched import AccountKey
 from app.domain import silence as judge
-from app.domain.calendar import EARLIEST
 from app.domain.durations import format_duration
 from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName, Post
 from app.domain.outcomes import Reason, explain_unknown
 from app.domain.reasons import why_unknown
 from app.domain.silence import State, Streak
-from app.storage import coverage, names, silence, streaks
-from app.storage.names import Selection
+from app.storage import names, silence, streaks
 from app.storage.silence import Standing
 
 router = APIRouter(prefix="/v1", tags=["silence"], route_class=Route)
@@ -77,10 +74,7 @@ async def read_silence(
     now = shared.clock()
     at = moment or now
     async with shared.engine.connect() as conn:
-        account_id = await names.find_id(conn, watched.clean(account))
-        if account_id is None:
-            raise watched.missing()
-        found = await _one(conn, account_id, chosen, now, moment)
+        found = await _one(conn, watched.clean(account), chosen, now, moment)
     if found is None:
         raise watched.missing()
     standing, streak, longest = found
@@ -101,27 +95,18 @@ async def read_silence(
 
 
 async def _one(
-    conn: Any, account_id: int, kinds: Kind, now: datetime, as_of: datetime | None
+    conn: Any, key: str, kinds: Kind, now: datetime, as_of: datetime | None
 ) -> tuple[Standing, Streak, Interval | None] | None:
-    """The standing, the open streak and the longest one on record."""
+    """The standing, the open streak and, for the live answer of the default kinds, the longest one on record."""
     if as_of is None and kinds == DEFAULT_KINDS:
-        found = await streaks.longest(conn, Selection(ids=(account_id,)), EARLIEST, now=now, limit=1)
-        if not found:
-            return None
-        standing, streak, longest = found[0].standing, found[0].streak, found[0].whole
-        return standing, await _with_gap(conn, account_id, streak), longest
-    standings = await silence.load_standings(conn, [account_id])
-    if account_id not in standings:
+        found = await streaks.one(conn, key, now=now)
+        return found and (found.standing, found.streak, found.whole)
+    account_id = await names.find_id(conn, key)
+    standings = await silence.load_standings(conn, [account_id or 0])
+    if account_id is None or account_id not in standings:
         return None
     open_ = await silence.open_streaks(conn, [account_id], now=as_of or now, kinds=kinds, as_of=as_of)
     return standings[account_id], open_[account_id], None
-
-
-async def _with_gap(conn: Any, account_id: int, streak: Streak) -> Streak:
-    if streak.largest_gap or streak.tail is None:
-        return streak
-    rows = (await coverage.load(conn, [account_id], window=streak.tail))[account_id]
-    return replace(streak, largest_gap=max((row.largest_gap for row in rows), default=timedelta(0)))
 
 
 @router.get("/silence", summary="The board", responses=openapi.lists(models.Board))
