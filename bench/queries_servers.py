@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import socket
 import time
@@ -13,8 +14,10 @@ from pathlib import Path
 import asyncpg
 import msgspec
 import uvicorn
+import uvloop
 from fastapi import FastAPI, Response
 
+from app.commands.serving import listen
 from app.config import Settings
 from app.main import create_app
 from app.storage.engine import create_engine
@@ -24,9 +27,14 @@ STATE = "select * from account_state where account_id = $1"
 
 
 def serve_ours(url: str, port: int, data_dir: str) -> None:
-    """The service's web process, its clock standing at the moment of the made-up world."""
-    settings = Settings(data_dir=Path(data_dir), rate_limit=100_000_000)
-    _run(create_app(settings, create_engine(url), clock=lambda: NOW, secret=b"bench" * 8), port)
+    """The service's web process as ``serve`` runs it, its clock standing at the moment of the made-up world."""
+    settings = Settings(data_dir=Path(data_dir), host="127.0.0.1", port=port, rate_limit=100_000_000)
+    app = create_app(settings, create_engine(url), clock=lambda: NOW, secret=b"bench" * 8)
+
+    async def serve() -> None:
+        await listen(settings, app, asyncio.Event())
+
+    uvloop.run(serve())
 
 
 def serve_bare(url: str, port: int, data_dir: str) -> None:
@@ -45,10 +53,6 @@ def serve_bare(url: str, port: int, data_dir: str) -> None:
         row = await app.state.pool.fetchrow(STATE, account_id)
         return Response(msgspec.json.encode(dict(row)), media_type="application/json")
 
-    _run(app, port)
-
-
-def _run(app: FastAPI, port: int) -> None:
     uvicorn.run(app, port=port, loop="uvloop", http="httptools", log_level="warning", access_log=False)
 
 

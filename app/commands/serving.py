@@ -7,6 +7,7 @@ when the database has none.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import socket
 import tempfile
@@ -123,6 +124,7 @@ async def listen(settings: Settings, app: Any, stop: asyncio.Event) -> None:
             timeout_graceful_shutdown=_DRAIN_S,
         )
     )
+    _settle_memory()
     with _bound(settings.host, settings.port) as listener:
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         stopped = asyncio.ensure_future(stop.wait())
@@ -130,6 +132,14 @@ async def listen(settings: Settings, app: Any, stop: asyncio.Event) -> None:
         server.should_exit = True
         stopped.cancel()
         await serving
+
+
+def _settle_memory() -> None:
+    """Spare the collector what lives as long as the process: else answers of a thousand rows make it walk through all
+    of that again and again (a third of their time)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 class _Server(uvicorn.Server):
