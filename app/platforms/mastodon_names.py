@@ -92,9 +92,14 @@ def derived_url(native_id: str, handle: str, host: str) -> str | None:
 
     Other servers' ids (ULID, FlakeId) do not tell their links: those are stored.
     """
-    if not _NUMBER.fullmatch(native_id) or not _USER.fullmatch(user_of(handle)):
-        return None
-    return f"{base_url(host)}/@{user_of(handle)}/{native_id}"
+    base = permalink_base(handle, host)
+    return base + native_id if base is not None and _NUMBER.fullmatch(native_id) else None
+
+
+def permalink_base(handle: str, host: str) -> str | None:
+    """What stands before the numeric id in the permalinks of an account's posts."""
+    user = user_of(handle)
+    return f"{base_url(host)}/@{user}/" if is_user(user) else None
 
 
 def is_domain(text: str) -> bool:

@@ -14,7 +14,7 @@ from app.platforms.base import Request, Response
 from app.platforms.feed.document import Document, Entry, NotReadable
 from app.platforms.feed.xmlfeed import read_xml
 from app.platforms.jsonapi import base_url, bounded_id, host_of, storable
-from app.platforms.mastodon_names import user_of
+from app.platforms.mastodon_names import permalink_base, user_of
 from app.platforms.mastodon_shapes import link_to_store
 
 
@@ -50,7 +50,7 @@ def _page(document: Document, host: str, handle: str) -> Page | Failure:
         if native_id is None:
             return Failure(OutcomeName.UNREADABLE, "another_account", "the feed shows posts of another account")
         posted_at, note = entry.date
-        url = link_to_store(entry.link, native_id, host, handle)
+        url = link_to_store(entry.link, native_id, permalink_base(handle, host))
         seen.setdefault(native_id, SeenPost(native_id, Kind.ORIGINAL, posted_at, url, note))
     return Page(posts=tuple(seen.values()), kinds=Kind.ORIGINAL, ordered=True)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from app.domain.models import DEFAULT_KINDS, Failure, Kind, OutcomeName, Page, SeenPost
 from app.platforms.jsonapi import bounded_id, host_of, moment, storable
-from app.platforms.mastodon_names import derived_url, domain_of, handle_of, is_user
+from app.platforms.mastodon_names import domain_of, handle_of, is_user, permalink_base
 
 _NULL = msgspec.Raw(b"null")
 _LONGEST_URL = 2_000
@@ -90,9 +90,10 @@ def page_of(statuses: Sequence[Status], host: str, account_id: str, handle: str)
     if closed is not None:
         return closed
     seen: dict[str, SeenPost] = {}
+    base = permalink_base(handle, host)
     for status in statuses:
         if status.visibility not in ("private", "direct"):
-            post = _post(status, host, handle)
+            post = _post(status, base)
             seen.setdefault(post.native_id, post)
     return Page(
         posts=tuple(seen.values()),
@@ -149,24 +150,19 @@ def _moved_to(moved: Moved, host: str) -> str:
     return f"@{acct}" if "@" in acct else f"@{acct}@{host}"
 
 
-def _post(status: Status, host: str, handle: str) -> SeenPost:
+def _post(status: Status, base: str | None) -> SeenPost:
+    """A boost's own ``url`` is no page for people."""
     posted_at, note = moment(status.created_at)
     native_id, kind = bounded_id(str(status.id)), _kind(status)
-    return SeenPost(native_id, kind, posted_at, _stored_url(status, kind, native_id, host, handle), note)
+    url = None if kind is Kind.REPOST else link_to_store(status.url, native_id, base)
+    return SeenPost(native_id, kind, posted_at, url, note)
 
 
-def _stored_url(status: Status, kind: Kind, native_id: str, host: str, handle: str) -> str | None:
-    """The link, where it does not follow from the id. A boost's own ``url`` is no page for people."""
-    if kind is Kind.REPOST:
+def link_to_store(url: str | None, native_id: str, base: str | None) -> str | None:
+    """The link, where it does not follow from ``base`` and a numeric id, and is a web address that can be kept."""
+    if not url or (base is not None and url == base + native_id and native_id.isdigit()):
         return None
-    return link_to_store(status.url, native_id, host, handle)
-
-
-def link_to_store(url: str | None, native_id: str, host: str, handle: str) -> str | None:
-    """A web address that can be kept and is not the one that follows from the id; else None."""
-    if not url or len(url) > _LONGEST_URL or not storable(url) or host_of(url) is None:
-        return None
-    return None if url == derived_url(native_id, handle, host) else url
+    return url if len(url) <= _LONGEST_URL and storable(url) and host_of(url) is not None else None
 
 
 def _kind(status: Status) -> Kind:
