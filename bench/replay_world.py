@@ -56,7 +56,7 @@ def load(path: Path, accounts: int | None, days: int | None) -> dict[str, list[d
     return {n: sorted(t for t in times[n] if t <= end) for n in ordered}
 
 
-def build(times: dict[str, list[datetime]], seed: int, *, shuffled: bool = False) -> Replay:
+def build(times: dict[str, list[datetime]], seed: int) -> Replay:
     """Personas in feed and Mastodon form for every account, four hosts, and the faults."""
     dice = random.Random(seed)
     first = min(t[0] for t in times.values() if t)
@@ -66,7 +66,7 @@ def build(times: dict[str, list[datetime]], seed: int, *, shuffled: bool = False
         feed = _persona(f"{name.lower()}-feed", FEED_FORMATS[number % 3], moments, dice, starts_at)
         groups[number % 2].append(feed)
         groups[2 + number % 2].append(_persona(f"{name.lower()}_m", "mastodon", moments, dice, starts_at))
-    hosts = [Host(World.of(g), Schedule(_faults(g, starts_at, ends_at, dice, shuffled=shuffled))) for g in groups if g]
+    hosts = [Host(World.of(g), Schedule(_faults(g, starts_at, ends_at, dice))) for g in groups if g]
     outages = _windows(dice, starts_at, ends_at, 5, 2, 30)
     return Replay(hosts, starts_at, ends_at, outages)
 
@@ -124,9 +124,7 @@ def _windows(
     return sorted(found)
 
 
-def _faults(
-    personas: list[Persona], start: datetime, end: datetime, dice: random.Random, *, shuffled: bool
-) -> list[FaultWindow]:
+def _faults(personas: list[Persona], start: datetime, end: datetime, dice: random.Random) -> list[FaultWindow]:
     found = [
         FaultWindow(w, fault)
         for fault in HOST_FAULTS
@@ -136,6 +134,4 @@ def _faults(
         for fault in ACCOUNT_FAULTS:
             found += [FaultWindow(w, fault, persona.name) for w in _windows(dice, start, end, 1, 0.5, 12)]
         found += [FaultWindow(w, Fault.SHUFFLED, persona.name) for w in _windows(dice, start, end, 4, 12, 96)]
-    if shuffled:
-        found += [FaultWindow(Interval(start, end), Fault.SHUFFLED, p.name) for p in personas]
     return found

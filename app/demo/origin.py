@@ -57,14 +57,20 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     cut: bool = False
     note: Served | None = None
+    tagged: bytes | None = None
+    """What the ETag is a digest of, where that is not the body."""
 
 
 class Origin:
     """One host. ``start`` listens on loopback; ``stop`` closes every connection."""
 
-    def __init__(self, world: World, now: Callable[[], datetime], schedule: Schedule | None = None) -> None:
+    def __init__(
+        self, world: World, now: Callable[[], datetime], schedule: Schedule | None = None, *, permuted: bool = False
+    ) -> None:
+        """``permuted``: every page shows its items in another order, some twice, under the ETag of the tidy page."""
         self.world = world
         self.now = now
+        self.permuted = permuted
         self.schedule = schedule or Schedule()
         self.served: list[Served] = []
         self.requests = 0
@@ -150,27 +156,19 @@ class Origin:
         else:
             complete = True
         note = Served(persona.name, at, events[-1].claimed_at if events else None, complete)
-        shown = self._disturbed(self._with_pinned(persona, events, at), fault, at)
+        shown = _disturbed(self._with_pinned(persona, events, at), fault, at)
         content_type, write = _FEED_TYPES[persona.format]
         headers: tuple[tuple[str, str], ...] = (("content-type", content_type),)
         if persona.max_age is not None:
             headers += (("cache-control", f"max-age={int(persona.max_age.total_seconds())}"), ("age", "0"))
-        return Answer(200, write(self.base, persona, shown, older), headers, note=note)
+        tidy = write(self.base, persona, shown, older)
+        body = write(self.base, persona, _mixed(shown, at), older) if self.permuted else tidy
+        return Answer(200, body, headers, note=note, tagged=tidy)
 
     def _with_pinned(self, persona: Persona, events: list[Event], at: datetime) -> list[Event]:
         on_page = {e.native_id for e in events}
         floating = (persona.find(i) for i in sorted(persona.pinned - on_page))
         return [e for e in floating if e is not None and e.shown(at)] + events
-
-    def _disturbed(self, events: list[Event], fault: Fault | None, at: datetime) -> list[Event]:
-        if fault is Fault.EMPTY_LIST:
-            return []
-        if fault is not Fault.SHUFFLED:
-            return events
-        order = random.Random(int(at.timestamp()))  # noqa: S311  the disorder must be repeatable, not secret
-        mixed = [*events, *events[: len(events) // 4]]
-        order.shuffle(mixed)
-        return mixed
 
     def _statuses(self, persona: Persona, query: dict[str, list[str]], at: datetime, fault: Fault | None) -> Answer:
         limit = min(int(query.get("limit", ["20"])[0]), _MASTODON_PAGE, persona.page_size)
@@ -183,8 +181,10 @@ class Origin:
         if events and not complete:
             older = f"{self.base}/api/v1/accounts/{number}/statuses?limit={limit}&max_id={events[-1].native_id}"
             headers += (("link", f'<{older}>; rel="next"'),)
-        shown = self._disturbed(events, fault, at)
-        return Answer(200, documents.statuses(self.base, number, persona, shown, at), headers, note=note)
+        shown = _disturbed(events, fault, at)
+        tidy = documents.statuses(self.base, number, persona, shown, at)
+        body = documents.statuses(self.base, number, persona, _mixed(shown, at), at) if self.permuted else tidy
+        return Answer(200, body, headers, note=note, tagged=tidy)
 
     def _batch(self, query: dict[str, list[str]], at: datetime) -> Answer:
         wanted = query.get("id[]", [])
@@ -215,6 +215,19 @@ class Origin:
         link = f'<link rel="alternate" type="{kind}" href="/feed/{persona.name}.{persona.format}">'
         body = f"<!doctype html><html><head><title>{persona.name}</title>{link}</head><body></body></html>"
         return Answer(200, body.encode(), (("content-type", "text/html"),))
+
+
+def _disturbed(events: list[Event], fault: Fault | None, at: datetime) -> list[Event]:
+    if fault is Fault.EMPTY_LIST:
+        return []
+    return _mixed(events, at) if fault is Fault.SHUFFLED else events
+
+
+def _mixed(events: list[Event], at: datetime) -> list[Event]:
+    order = random.Random(int(at.timestamp()))  # noqa: S311  the disorder must be repeatable, not secret
+    mixed = [*events, *events[: len(events) // 4]]
+    order.shuffle(mixed)
+    return mixed
 
 
 def _json(value: object) -> Answer:
@@ -248,7 +261,7 @@ def _refusal(fault: Fault | None, at: datetime) -> Answer | None:
 def _conditional(answer: Answer, headers: dict[str, str]) -> Answer:
     if answer.status != 200 or answer.note is None:
         return answer
-    etag = f'W/"{hashlib.sha256(answer.body).hexdigest()[:20]}"'
+    etag = f'W/"{hashlib.sha256(answer.tagged or answer.body).hexdigest()[:20]}"'
     if headers.get("if-none-match") == etag:
         return Answer(304, b"", (("etag", etag),), note=answer.note)
     return Answer(200, answer.body, (*answer.headers, ("etag", etag)), note=answer.note)
