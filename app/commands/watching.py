@@ -98,7 +98,7 @@ def poll(
         return
     what = ", ".join(f"{count} {name}" for name, count in sorted(done["outcomes"].items()))
     output.console.print(
-        output.plain(f"{done['looks']} looks ({what or 'nothing was due'}), {done['new_posts']} new posts")
+        output.plain(f"{done['polls']} looks ({what or 'nothing was due'}), {done['new_posts']} new posts")
     )
 
 
