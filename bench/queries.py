@@ -26,6 +26,7 @@ from app.domain.silence import State
 from app.storage import keys, migrate, names, participation, silence, streaks
 from app.storage.engine import create_engine
 from app.storage.names import Selection
+from app.storage.posts import LATEST
 from app.storage.raw import fetch
 from bench import world
 from bench.harness import Stopwatch, cpu_of, database, parser, percentile, report, scratch
@@ -82,7 +83,7 @@ def statements(conn: AsyncConnection, ids: list[int]) -> dict[str, Question]:
             WINDOW.start,
             WINDOW.end,
             15,
-            participation.LATEST,
+            LATEST,
             width,
             *taking_values,
         ),
