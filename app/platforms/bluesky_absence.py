@@ -84,7 +84,7 @@ def find_pds(plc: str, did: str) -> Generator[Request, Response, str | Failure]:
         return Failure(OutcomeName.GONE, "tombstoned", "the account's identity was given up")
     failure = failure_of(answer)
     if failure is not None:
-        return failure
+        return _elsewhere(failure)
     document = read_json(_DOCUMENT, answer)
     if isinstance(document, Failure):
         return document
@@ -93,10 +93,18 @@ def find_pds(plc: str, did: str) -> Generator[Request, Response, str | Failure]:
     return pds_of(document) or Failure(OutcomeName.GONE, "no_server", "the identity names no server that holds it")
 
 
+def _elsewhere(failure: Failure) -> Failure:
+    """A limit of the directory or of one account's server is no limit of the AppView, where all others are polled."""
+    if failure.outcome is OutcomeName.RATE_LIMITED or failure.retry_after is not None:
+        reason = f"elsewhere_{failure.reason}"
+        return Failure(OutcomeName.UNREACHABLE, reason, "the server that could say why asks to wait")
+    return failure
+
+
 def read_status(answer: Response) -> Failure:
     """What the repository's own server says."""
     if answer.status != 200:
-        return error_failure(answer) or NOT_SHOWN
+        return _elsewhere(error_failure(answer) or NOT_SHOWN)
     status = read_json(_STATUS, answer)
     if isinstance(status, Failure):
         return status
@@ -122,7 +130,7 @@ def confirm_empty(plc: str, did: str) -> Generator[Request, Response, Failure | 
         )
         failure = error_failure(answer)
         if failure is not None:
-            return failure
+            return _elsewhere(failure)
         records = read_json(_RECORDS, answer)
         if isinstance(records, Failure):
             return records

@@ -279,6 +279,12 @@ def test_only_the_server_that_holds_the_records_can_say_that_there_are_none() ->
         ([error("profile_not_found"), error("tombstone")], OutcomeName.GONE, "tombstoned"),
         ([error("profile_not_found"), error("internal")], OutcomeName.UNREACHABLE, "http_500"),
         ([error("profile_not_found"), answer([])], OutcomeName.UNREADABLE, "wrong_shape"),
+        ([error("profile_not_found"), error("rate_limited")], OutcomeName.UNREACHABLE, "elsewhere_http_429"),
+        (
+            [error("profile_not_found"), answer(DOCUMENT), answer(b"", 503, retry_after="60")],
+            OutcomeName.UNREACHABLE,
+            "elsewhere_http_503",
+        ),
         ([error("profile_not_found"), answer({"id": BOB})], OutcomeName.UNREADABLE, "another_account"),
         ([error("profile_not_found"), answer({"id": ALICE})], OutcomeName.GONE, "no_server"),
         ([error("profile_not_found"), answer(DOCUMENT), error("repo_not_found")], OutcomeName.GONE, "deleted"),
@@ -291,6 +297,7 @@ def test_why_an_account_shows_nothing(answers: list[Response], outcome: OutcomeN
     assert refused(look) == (outcome, reason)
     assert isinstance(look, Failure)
     assert not look.stop
+    assert look.retry_after is None
 
 
 @pytest.mark.parametrize(
