@@ -257,10 +257,9 @@ def last_post(shared: context.Context, standing: Standing, post: Post | None) ->
         return shapes.evidence(shared, standing, post)
     if standing.last_post_at is None:
         return None
-    kind = Kind(standing.last_post_kind or 0)
     return {
         "posted_at": standing.last_post_at,
-        "kind": shapes.kind_name(kind),
+        "kind": shapes.kind_name(standing.last_post_kind or Kind.ORIGINAL),
         "url": shapes.post_url(shared, standing, standing.last_post_id, standing.last_post_url),
     }
 
