@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -107,3 +111,24 @@ def test_only_the_scheduler_imports_apscheduler() -> None:
         and any("apscheduler" in word for word in [getattr(node, "module", "") or "", *(a.name for a in node.names)])
     }
     assert importers <= {"app/worker/scheduler.py"}
+
+
+def imported(path: Path) -> set[str]:
+    """Top names of everything a module imports."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return {word.split(".")[0] for word in plain | {n.module or "" for n in nodes if isinstance(n, ast.ImportFrom)}}
+
+
+def test_what_the_service_imports_is_a_declared_dependency() -> None:
+    """A package that is there only because another one needs it may be gone tomorrow. Starlette is FastAPI's face."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower().replace("_", "-") for line in project["dependencies"]}
+    owners = packages_distributions()
+    foreign = {word for path in MODULES for word in imported(path)} - set(sys.stdlib_module_names) - {"app", ""}
+    undeclared = {
+        word
+        for word in foreign - {"starlette"}
+        if not declared & {owner.lower().replace("_", "-") for owner in owners.get(word, [])}
+    }
+    assert undeclared == set()
