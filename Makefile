@@ -28,7 +28,7 @@ check: $(VENV)/installed-dev
 	$(BIN)/lint-imports --no-cache
 
 docs: $(VENV)/installed
-	$(BIN)/quietwatch platforms --markdown > docs/platforms.md
+	$(BIN)/python -m app.commands.documents
 
 lock: $(VENV)/installed-dev
 	$(BIN)/uv pip compile pyproject.toml $(LOCK) --group build -o requirements.lock

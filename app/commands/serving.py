@@ -25,7 +25,7 @@ from app.commands import compose, demonstration, output, runtime
 from app.commands.options import DataDir
 from app.config import Settings
 from app.errors import Unavailable
-from app.main import create_app
+from app.main import create_app, sign_in_link
 from app.storage import audit, keys
 from app.storage.engine import create_engine
 from app.worker.loop import work
@@ -182,7 +182,9 @@ async def _welcome(settings: Settings, engine: AsyncEngine) -> None:
             return
         made, secret = await keys.create(conn, "first admin", ["admin"], now)
         await audit.append(conn, actor="serve", action="key.create", object=made.prefix, now=now)
-    output.aside.print("First start. This admin key is shown once, keep it:", style="bold")
+    output.aside.print("First start. This link opens the pages, within the hour:", style="bold")
+    output.aside.print(output.plain(sign_in_link(settings, now)), soft_wrap=True)
+    output.aside.print("This admin key is shown once, keep it:", style="bold")
     output.console.print(output.plain(secret))
 
 
