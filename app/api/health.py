@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from app import metrics
-from app.api import context, gate, models, replies
+from app.api import context, gate, models, openapi, replies
 from app.api.problems import of_database
 from app.api.routing import OPEN, SCOPE, Route
 from app.storage import claims, migrate
@@ -43,7 +43,7 @@ async def ready(request: Request) -> Response:
     "/metrics",
     summary="Figures for Prometheus",
     openapi_extra=WITHOUT_KEY,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **openapi.WITH_KEY},
 )
 async def figures(request: Request) -> Response:
     """Counters and gauges in Prometheus's text format. Needs a key with read, unless the operator opened it."""

@@ -212,12 +212,25 @@ def of_database(error: Exception) -> Unavailable | None:
     return None
 
 
+def methods_at(request: Request) -> list[str]:
+    """Every method that some route takes at the path of this request."""
+    found: set[str] = set()
+    waiting = list(request.app.routes)
+    while waiting:
+        route = waiting.pop()
+        waiting.extend(getattr(getattr(route, "original_router", None), "routes", ()))  # of an included router
+        pattern = getattr(route, "path_regex", None)
+        if pattern is not None and pattern.match(request.scope["path"]):
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found | ({"HEAD"} if "GET" in found else set()))
+
+
 def install(app: FastAPI) -> None:
     """Turn every refusal of the application into a problem document."""
 
     async def refuse(request: Request, error: Exception) -> Response:
-        allow = {name: value for name, value in (getattr(error, "headers", None) or {}).items() if name == "Allow"}
-        return respond(from_any(request, error), allow)
+        problem = from_any(request, error)
+        return respond(problem, {"Allow": ", ".join(methods_at(request))} if problem.status == 405 else None)
 
     for kind in (QuietwatchError, RequestValidationError, HTTPException, ResolveError):
         app.add_exception_handler(kind, refuse)
