@@ -8,6 +8,8 @@ so that the next attempt, seconds later, has fresh connections; addresses in the
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -15,9 +17,11 @@ from typing import Any
 import asyncpg
 import msgspec
 from sqlalchemy import event
-from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL, Engine, ExceptionContext, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 from app.errors import ConfigError
 
@@ -27,6 +31,8 @@ __all__ = ["AsyncConnection", "AsyncEngine", "create_engine"]
 #: States of a server that will not do, though the connection looks sound: read-only after a demotion (25006), and
 #: shutting down, crashed or starting (57P01 to 57P03).
 LOST = frozenset({"25006", "57P01", "57P02", "57P03"})
+#: A pooled connection that was idle for longer is asked whether it lives before it is used.
+PING_AFTER_S = 1.0
 _SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 
 
@@ -87,7 +93,6 @@ def create_engine(
     engine = create_async_engine(
         parsed.set(drivername="postgresql+asyncpg", query={}),
         async_creator=connect,
-        pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=pool_timeout.total_seconds(),
@@ -95,4 +100,28 @@ def create_engine(
         json_deserializer=msgspec.json.decode,
     )
     event.listen(engine.sync_engine, "handle_error", _note_lost)
+    _ping_idle_connections(engine.sync_engine)
     return engine
+
+
+def _ping_idle_connections(engine: Engine) -> None:
+    """Ask a pooled connection whether it lives only where it was idle for a while.
+
+    SQLAlchemy's own ping asks at every use and costs three round trips, more than most answers. A connection that the
+    server ended is known to be closed without asking; only one that was cut off silently has to be asked.
+    """
+
+    def note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    def check(connection: Any, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError("the server ended this connection")
+        if time.monotonic() - record.info.get("used_at", math.inf) > PING_AFTER_S:
+            try:
+                engine.dialect.do_ping(connection)
+            except engine.dialect.loaded_dbapi.Error as error:
+                raise DisconnectionError("this connection was cut off") from error
+
+    event.listen(engine, "checkin", note_use)
+    event.listen(engine, "checkout", check)
