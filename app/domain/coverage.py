@@ -16,6 +16,11 @@ from app.domain.models import Interval, Kind, Stretch
 
 #: Consecutive proving looks at most this far apart count as having watched live (a day, and an hour of grace).
 LIVE_GAP = timedelta(hours=25)
+#: A row takes up looks whose pauses are of one order: none longer than this many times another. What was known at an
+#: earlier moment is only bounded by a row's longest pause, so one outage must not blur months of close looks.
+PAUSE_ORDER = 4
+#: Pauses below this are of one order anyway.
+SHORT_PAUSE = timedelta(minutes=30)
 ZERO = timedelta(0)
 NO_KIND = Kind(0)
 
@@ -138,7 +143,10 @@ def _grow(
     gap = max(looked_at - max(looks), ZERO) if looks else ZERO
     live = bool(looks) and gap <= live_gap
     lag = max(looked_at - proven_to, ZERO)
-    if head is not None and head.kinds == kinds and head.end == start and (head.live == live or end == start):
+    alike = head is not None and _alike(gap, head.largest_gap)
+    if head is not None and head.kinds == kinds and head.end == start and end == start and not alike:
+        return ()
+    if head is not None and head.kinds == kinds and head.end == start and alike and (head.live == live or end == start):
         grown = replace(
             head,
             end=end,
@@ -150,6 +158,10 @@ def _grow(
     fresh = Stretch(start, end, kinds, live, looked_at, looked_at, gap, lag)
     empty = head is not None and head.kinds == kinds and head.start == head.end
     return (Change(fresh, empty),)
+
+
+def _alike(one: timedelta, other: timedelta) -> bool:
+    return max(one, other) <= PAUSE_ORDER * max(min(one, other), SHORT_PAUSE)
 
 
 def known_at(stretches: Iterable[Stretch], as_of: datetime | None, kinds: Kind) -> Covered:

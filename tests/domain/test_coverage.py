@@ -52,7 +52,27 @@ def test_a_pause_longer_than_a_day_is_filled_in_retrospect() -> None:
     assert not change.stretch.live
     assert change.stretch.start == live.end
     (edge,) = page_at(live, 10 + LIVE_GAP / HOUR)
-    assert edge.replaces_head
+    assert edge.stretch.live
+
+
+def test_an_outage_does_not_blur_what_was_known_after_it() -> None:
+    (first,) = page_at(None, 10, 2)
+    (second,) = page_at(first.stretch, 11)
+    (pause,) = page_at(second.stretch, 31)
+    assert not pause.replaces_head, "a pause of another order has a row of its own"
+    (after,) = page_at(pause.stretch, 31.5)
+    (close,) = page_at(after.stretch, 32)
+    assert not after.replaces_head
+    assert close.replaces_head
+    rows = [second.stretch, pause.stretch, close.stretch]
+    assert known_at(rows, at(31.75), POSTS).live[-1].end == at(31.5) - MARGIN
+    assert known_at(rows, at(32), POSTS).live == (Interval(at(10) - MARGIN, at(32) - MARGIN),)
+
+
+def test_a_look_after_a_pause_that_adds_nothing_writes_nothing() -> None:
+    head = stretch(0, 10, looks=(1, 10))
+    judgement = judged(head.end, joined=True)
+    assert extend(head, looked_at=at(30), proven_to=at(9), judgement=judgement, kinds=POSTS) == ()
 
 
 def test_a_page_that_does_not_join_starts_a_new_stretch_after_a_hole() -> None:
