@@ -34,13 +34,13 @@ from app.storage.names import Selection
 from app.worker import loop, poll, watch
 from app.worker.clients import Clients
 from app.worker.clock import VirtualClock
-from app.worker.context import Context
+from app.worker.context import Context, Options
 from app.worker.fetch import Fetcher
 from app.worker.guard import Guard
 from bench import harness, replay_world
 from bench.replay_oracle import Oracle
 
-STEP = timedelta(minutes=2)
+STEP = timedelta(minutes=5)
 MOST_EXCESS_UNKNOWN = 0.01
 FASTER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
@@ -57,12 +57,20 @@ class Run:
     requests: int = 0
 
 
-async def play(engine: AsyncEngine, replay: replay_world.Replay, *, permuted: bool = False) -> Run:
-    """Watch every persona from ``starts_at`` to ``ends_at``."""
+async def play(
+    engine: AsyncEngine, replay: replay_world.Replay, *, permuted: bool = False, concurrency: int = 50
+) -> Run:
+    """Watch every persona from ``starts_at`` to ``ends_at``. One host at a time is repeatable to the second."""
     clock = VirtualClock(replay.starts_at)
     origins = [Origin(h.world, clock.now, h.schedule, permuted=permuted) for h in replay.hosts]
     clients = Clients(Guard(["127.0.0.0/8"]))
-    ctx = Context(engine=engine, fetcher=Fetcher(clients, "Quietwatch-replay"), platforms=platforms(), clock=clock)
+    ctx = Context(
+        engine=engine,
+        fetcher=Fetcher(clients, "Quietwatch-replay"),
+        platforms=platforms(),
+        clock=clock,
+        options=Options(concurrency=concurrency),
+    )
     run = Run(engine)
     try:
         await _watch_all(ctx, run, origins)
@@ -83,6 +91,7 @@ async def _watch_all(ctx: Context, run: Run, origins: list[Origin]) -> None:
             account = await watch.watch(ctx, _link(base, persona))
             run.names[account.id] = persona.name
         origin.schedule = faults
+        origin.served.clear()  # what resolving showed is no look
 
 
 def _link(base: str, persona: Persona) -> str:
@@ -204,7 +213,7 @@ async def permutation(address: str, data: Path, seed: int, accounts: int, days: 
     for number, permuted in enumerate((False, True)):
         replay = replay_world.build(replay_world.load(data, accounts, days), seed)
         engine = await fresh(address, f"permutation_{number}")
-        run = await play(engine, replay, permuted=permuted)
+        run = await play(engine, replay, permuted=permuted, concurrency=1)
         asked = questions(replay, 300, seed + 1)
         states = await ask(run, asked, replay.ends_at)
         answers.append([{run.names[i]: state for i, state in each.items()} for each in states])
