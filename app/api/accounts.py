@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import adding, context, idempotency, models, openapi, paging, replies, watched
+from app.api import adding, bodies, context, idempotency, models, openapi, paging, replies, watched
 from app.api.routing import Route
 from app.api.watched import AccountKey
 from app.errors import NotFound
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/accounts", tags=["accounts"], route_class=Route)
     summary="Watch an account",
     responses=openapi.makes(models.Account) | {200: {"model": models.Account, "description": "It is watched already."}},
 )
-async def add_account(request: Request, body: models.NewAccount) -> Response:
+async def add_account(request: Request, body: bodies.NewAccount) -> Response:
     """Resolve a profile address, a handle or a feed's address and watch what it names, from now on.
 
     An account that is watched already is returned as it is, with 200.
@@ -73,7 +73,7 @@ async def read_account(request: Request, account: AccountKey) -> Response:
 
 
 @router.patch("/{account}", summary="Change an account", responses=openapi.reads(models.Account))
-async def patch_account(request: Request, account: AccountKey, body: models.AccountChange) -> Response:
+async def patch_account(request: Request, account: AccountKey, body: bodies.AccountChange) -> Response:
     """Change tags, role, subject, validity, or pause and resume. What is left out stays; null takes away."""
     shared = context.of(request)
     now = shared.clock()

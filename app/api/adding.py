@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.api import context, models, reading
+from app.api import bodies, context, reading
 from app.api.problems import from_resolve
 from app.domain.models import Identity
 from app.errors import Unavailable
@@ -36,7 +36,7 @@ async def resolve(shared: context.Context, pasted: str) -> Identity:
 
 
 async def add(
-    conn: Any, identity: Identity, wish: models.NewAccount, *, actor: str, now: datetime
+    conn: Any, identity: Identity, wish: bodies.NewAccount, *, actor: str, now: datetime
 ) -> tuple[accounts.Account, bool]:
     """Watch the account, in the caller's transaction; it and whether it is new. Raises Erased, BadInput."""
     subject = await subject_id(conn, wish.subject, wish.zone, now)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 
-from app.api import adding, context, idempotency, models, openapi, problems, replies, watched, watchlists
+from app.api import adding, bodies, context, idempotency, models, openapi, problems, replies, watched, watchlists
 from app.api.problems import UnsupportedMedia
 from app.api.routing import Route
 from app.domain.models import Identity
@@ -38,7 +38,7 @@ class Row:
     """A row on its way from text to account."""
 
     entry: watchlists.Entry
-    wish: models.NewAccount | None = None
+    wish: bodies.NewAccount | None = None
     identity: Identity | None = None
     problem: QuietwatchError | None = None
 
@@ -91,7 +91,7 @@ METHOD = "One result per row, in the order of the list; rows that failed changed
 def _validate(row: Row) -> None:
     values = {name: value for name, value in row.entry.values.items() if name in watchlists.FIELDS}
     try:
-        row.wish = models.NewAccount.model_validate(values)
+        row.wish = bodies.NewAccount.model_validate(values)
     except ValidationError as error:
         row.problem = problems.from_validation([{**item, "loc": ("row", *item["loc"])} for item in error.errors()])
 
@@ -119,7 +119,7 @@ async def _finish(shared: context.Context, row: Row, actor: str, dry_run: bool) 
 
 
 async def _keep(
-    shared: context.Context, wish: models.NewAccount, identity: Identity, actor: str, dry_run: bool
+    shared: context.Context, wish: bodies.NewAccount, identity: Identity, actor: str, dry_run: bool
 ) -> replies.Row:
     async with shared.engine.begin() as conn:
         if dry_run:

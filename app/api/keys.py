@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.api import context, models, openapi, replies
+from app.api import bodies, context, models, openapi, replies
 from app.api.routing import SCOPE, Route
 from app.errors import BadInput, NotFound
 from app.storage import audit, keys
@@ -26,7 +26,7 @@ async def list_keys(request: Request) -> Response:
 
 
 @router.post("", status_code=201, summary="Make a key", openapi_extra=ADMIN, responses=openapi.makes(models.MadeKey))
-async def make_key(request: Request, body: models.NewKey) -> Response:
+async def make_key(request: Request, body: bodies.NewKey) -> Response:
     """The answer holds the key; it is stored as a digest and cannot be shown again.
 
     An Idempotency-Key is refused here: to repeat the answer the service would have to keep the secret.

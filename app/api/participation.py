@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import context, models, openapi, paging, reading, replies, sets, shapes
+from app.api import answers, bodies, context, openapi, paging, reading, replies, sets, shapes
 from app.api.history import AsOf, Kinds
 from app.api.problems import BadWindow
 from app.api.routing import SCOPE, Route
@@ -88,7 +88,7 @@ class Question:
     day: date | None
 
 
-@router.get("", summary="Who took part", responses=openapi.lists(models.Participation))
+@router.get("", summary="Who took part", responses=openapi.lists(answers.Participation))
 async def ask(
     request: Request,
     start: Annotated[str | None, Query(max_length=40, description="Instant, or a date together with zone.")] = None,
@@ -127,9 +127,9 @@ async def ask(
     "",
     summary="Who took part, of a long list",
     openapi_extra={SCOPE: "read"},
-    responses=openapi.lists(models.Participation),
+    responses=openapi.lists(answers.Participation),
 )
-async def ask_many(request: Request, body: models.ParticipationQuestion) -> Response:
+async def ask_many(request: Request, body: bodies.ParticipationQuestion) -> Response:
     """The same question with its parameters in the body: for sets that do not fit into an address. One page."""
     shared = context.of(request)
     kinds = reading.kinds(",".join(body.kinds)) if body.kinds is not None else reading.kinds(None)

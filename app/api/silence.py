@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import context, models, openapi, paging, reading, replies, sets, shapes, watched
+from app.api import answers, context, openapi, paging, reading, replies, sets, shapes, watched
 from app.api.history import AsOf, Kinds
 from app.api.routing import Route
 from app.api.watched import AccountKey
@@ -64,7 +64,7 @@ METHOD = (
 )
 
 
-@router.get("/accounts/{account}/silence", summary="Silence of one account", responses=openapi.reads(models.Silence))
+@router.get("/accounts/{account}/silence", summary="Silence of one account", responses=openapi.reads(answers.Silence))
 async def read_silence(
     request: Request, account: AccountKey, min: Min = WEEK, kinds: Kinds = None, as_of: AsOf = None
 ) -> Response:
@@ -109,7 +109,7 @@ async def _one(
     return standings[account_id], open_[account_id], None
 
 
-@router.get("/silence", summary="The board", responses=openapi.lists(models.Board))
+@router.get("/silence", summary="The board", responses=openapi.lists(answers.Board))
 async def list_board(
     request: Request,
     tag: sets.Tag = None,
@@ -166,7 +166,7 @@ def _place(row: silence.Row) -> list[Any]:
     return [time.isoformat() if time else None, account_id]
 
 
-@router.get("/streaks", summary="The longest silences on record", responses=openapi.lists(models.LongestList))
+@router.get("/streaks", summary="The longest silences on record", responses=openapi.lists(answers.LongestList))
 async def list_longest(
     request: Request,
     tag: sets.Tag = None,

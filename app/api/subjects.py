@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.api import context, idempotency, models, openapi, paging, reading, replies
+from app.api import bodies, context, idempotency, models, openapi, paging, reading, replies
 from app.api.routing import Route
 from app.errors import Conflict, NotFound
 from app.storage import accounts, audit, erasure, subjects
@@ -29,7 +29,7 @@ async def list_subjects(request: Request, limit: paging.Limit = 100, cursor: pag
 
 
 @router.post("/v1/subjects", status_code=201, summary="Make a subject", responses=openapi.makes(models.Subject))
-async def make_subject(request: Request, body: models.NewSubject) -> Response:
+async def make_subject(request: Request, body: bodies.NewSubject) -> Response:
     """A person or organisation with a name nobody else has, and a time zone."""
     if (answer := await idempotency.earlier(request)) is not None:
         return answer
@@ -55,7 +55,7 @@ async def read_subject(request: Request, subject: SubjectKey) -> Response:
 
 
 @router.patch("/v1/subjects/{subject}", summary="Change a subject", responses=openapi.reads(models.Subject))
-async def patch_subject(request: Request, subject: SubjectKey, body: models.SubjectChange) -> Response:
+async def patch_subject(request: Request, subject: SubjectKey, body: bodies.SubjectChange) -> Response:
     """Change the name or the time zone; what is left out stays."""
     shared = context.of(request)
     changes = body.model_dump(exclude_unset=True)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -26,6 +26,7 @@ from app.platforms.base import Platform
 from app.storage import keys
 from app.web import signing, words
 
+LOOPBACK_4, LOOPBACK_6 = ip_network("127.0.0.0/8"), ip_network("::1/128")
 COOKIE = "qw_session"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 log = structlog.get_logger("web")
@@ -113,7 +114,7 @@ def _is_local(request: Request) -> bool:
     if request.client is None or any(name.startswith("x-forwarded") for name in request.headers):
         return False
     try:
-        return ip_address(request.client.host).is_loopback
+        return ip_address(request.client.host) in (LOOPBACK_6 if ":" in request.client.host else LOOPBACK_4)
     except ValueError:
         return False
 

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from app.api import models
+from app.api import answers, models
 from tests.api.conftest import Api
 from tests.api.seeding import ago, watch
 
@@ -25,17 +25,17 @@ async def world(api: Api) -> str:
 ANSWERS: list[tuple[str, type[BaseModel]]] = [
     ("/v1/accounts", models.Accounts),
     ("/v1/accounts/{a}", models.Account),
-    ("/v1/accounts/{a}/silence", models.Silence),
-    ("/v1/accounts/{a}/streaks", models.Streaks),
-    ("/v1/accounts/{a}/posts", models.Posts),
-    ("/v1/accounts/{a}/calendar", models.Calendar),
-    ("/v1/accounts/{a}/coverage", models.CoverageList),
-    ("/v1/accounts/{a}/polls", models.Polls),
-    ("/v1/silence", models.Board),
-    (f"/v1/silence?as_of={ago(20):%Y-%m-%dT%H:%M:%SZ}&kinds=original", models.Board),
-    ("/v1/streaks", models.LongestList),
-    ("/v1/participation?length=P7D", models.Participation),
-    ("/v1/participation?date=2011-12-30", models.Participation),
+    ("/v1/accounts/{a}/silence", answers.Silence),
+    ("/v1/accounts/{a}/streaks", answers.Streaks),
+    ("/v1/accounts/{a}/posts", answers.Posts),
+    ("/v1/accounts/{a}/calendar", answers.Calendar),
+    ("/v1/accounts/{a}/coverage", answers.CoverageList),
+    ("/v1/accounts/{a}/polls", answers.Polls),
+    ("/v1/silence", answers.Board),
+    (f"/v1/silence?as_of={ago(20):%Y-%m-%dT%H:%M:%SZ}&kinds=original", answers.Board),
+    ("/v1/streaks", answers.LongestList),
+    ("/v1/participation?length=P7D", answers.Participation),
+    ("/v1/participation?date=2011-12-30", answers.Participation),
     ("/v1/subjects", models.Subjects),
     ("/v1/tags", models.TagList),
     ("/v1/platforms", models.Platforms),
