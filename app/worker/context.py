@@ -55,7 +55,7 @@ class Options:
     visit: timedelta = timedelta(seconds=60)
     """How long one visit of a host may last before the rest of its accounts is given back."""
     group: int = 200
-    group_wait: timedelta = timedelta(milliseconds=50)
+    group_wait: timedelta = timedelta(milliseconds=500)
     history_pages: int = 20
     history_items: int = 2_000
     poll_least: timedelta = timedelta(seconds=60)

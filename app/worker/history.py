@@ -39,10 +39,13 @@ async def read_back(
     options: Options,
     parser: Parser | None,
 ) -> ReadBack:
-    """Merge older pages into ``page`` until ``enough`` says so, the source has no more, or a bound is met."""
+    """Merge older pages into ``page`` until ``enough`` says so, the source has no more, or a bound is met.
+
+    The first page is known not to be enough.
+    """
     exchanges = [exchange]
     newest, merged = page, page
-    while not enough(merged) and not merged.complete and _within(merged, len(exchanges), options):
+    while not merged.complete and _within(merged, len(exchanges), options):
         request = platform.older(target, newest, exchanges[-1].response)
         if request is None:
             break
@@ -55,6 +58,8 @@ async def read_back(
         if len(longer.posts) == len(merged.posts) and not newest.complete and newest.posts:
             break  # the source gives the same page again and again
         merged = longer
+        if enough(merged):
+            break
     return ReadBack(merged, tuple(exchanges))
 
 

@@ -66,7 +66,11 @@ def _entry(ctx: Context, found: Finding, stored: Stored, now: datetime) -> Entry
 async def _read(conn: AsyncConnection, kept: Sequence[Finding]) -> dict[int, Stored]:
     """What is stored of the posts that the pages show beyond those of the last page."""
     pages = {f.claim.account_id: (f, f.look) for f in kept if isinstance(f.look, Page)}
-    unknown = {account_id: ids for account_id, (f, page) in pages.items() if (ids := unknown_ids(f.claim, page))}
+    unknown = {
+        account_id: ids
+        for account_id, (f, page) in pages.items()
+        if f.claim.polled_at is not None and (ids := unknown_ids(f.claim, page))  # before the first look: nothing
+    }
     posts = await sightings.known_posts(conn, unknown)
     links = {
         account_id: wanted

@@ -81,6 +81,8 @@ async def _filled(ctx: Context, platform: Platform, found: Finding, page: Page, 
         options=ctx.options,
         parser=ctx.parser,
     )
+    if len(back.exchanges) == 1 and not back.cut_short:
+        return replace(found, look=back.page)
     exchanges = [*found.exchanges, *back.exchanges[1:]]
     again = back.cut_short and bool(found.claim.heads) and found.claim.failures < _TRIES
     more = {"checked": found.checked, "counter": found.counter}

@@ -34,7 +34,7 @@ ONCE = timedelta(hours=1)
 async def run_once(ctx: Context, now: datetime) -> Report:
     """Look at everything that is due at ``now``; returns when it is written down."""
     # Rounds, not a stream: nobody else's turn is waited for, so a host gives all it has.
-    options = replace(ctx.options, per_host=ctx.options.claim * 4, visit=ONCE)
+    options = replace(ctx.options, per_host=ctx.options.claim * 2, visit=ONCE)
     poller = Poller(replace(ctx, options=options))
     try:
         while await poller.claim(now):
