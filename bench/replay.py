@@ -57,10 +57,14 @@ class Run:
     requests: int = 0
 
 
+#: One host at a time, and findings written when a step is over: repeatable to the microsecond.
+REPEATABLE = Options(concurrency=1, group_wait=timedelta(hours=1))
+
+
 async def play(
-    engine: AsyncEngine, replay: replay_world.Replay, *, permuted: bool = False, concurrency: int = 50
+    engine: AsyncEngine, replay: replay_world.Replay, *, permuted: bool = False, options: Options | None = None
 ) -> Run:
-    """Watch every persona from ``starts_at`` to ``ends_at``. One host at a time is repeatable to the second."""
+    """Watch every persona from ``starts_at`` to ``ends_at``."""
     clock = VirtualClock(replay.starts_at)
     origins = [Origin(h.world, clock.now, h.schedule, permuted=permuted) for h in replay.hosts]
     clients = Clients(Guard(["127.0.0.0/8"]))
@@ -69,7 +73,7 @@ async def play(
         fetcher=Fetcher(clients, "Quietwatch-replay"),
         platforms=platforms(),
         clock=clock,
-        options=Options(concurrency=concurrency),
+        options=options or Options(),
     )
     run = Run(engine)
     try:
@@ -213,7 +217,7 @@ async def permutation(address: str, data: Path, seed: int, accounts: int, days: 
     for number, permuted in enumerate((False, True)):
         replay = replay_world.build(replay_world.load(data, accounts, days), seed)
         engine = await fresh(address, f"permutation_{number}")
-        run = await play(engine, replay, permuted=permuted, concurrency=1)
+        run = await play(engine, replay, permuted=permuted, options=REPEATABLE)
         asked = questions(replay, 300, seed + 1)
         states = await ask(run, asked, replay.ends_at)
         answers.append([{run.names[i]: state for i, state in each.items()} for each in states])

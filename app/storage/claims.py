@@ -200,7 +200,8 @@ WITH late AS (
 )
 UPDATE account_state AS state
 SET next_poll_at = CAST(:now AS timestamptz)
-                   + random() * least(greatest(state.next_poll_at - state.polled_at, :least), :most)
+                   + (hashint8extended(state.account_id, extract(epoch FROM CAST(:now AS timestamptz))::bigint)
+                      & 1048575) / 1048576.0 * least(greatest(state.next_poll_at - state.polled_at, :least), :most)
 FROM late WHERE state.account_id = late.account_id
 """).bindparams(
     bindparam("now", type_=Instant),
