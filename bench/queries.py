@@ -21,6 +21,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.commands.serving import settle_memory
 from app.domain.models import Interval
 from app.domain.silence import State
 from app.storage import keys, migrate, names, participation, silence, streaks
@@ -204,6 +205,7 @@ async def prepare(url: str, accounts: int, posts: int) -> tuple[str, dict[int, s
 
 
 async def ask_database(url: str, rounds: int) -> dict[str, float]:
+    settle_memory()  # as the service does
     engine = create_engine(url, statement_timeout=None)
     try:
         return await in_database(engine, rounds)

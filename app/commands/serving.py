@@ -124,7 +124,7 @@ async def listen(settings: Settings, app: Any, stop: asyncio.Event) -> None:
             timeout_graceful_shutdown=_DRAIN_S,
         )
     )
-    _settle_memory()
+    settle_memory()
     with _bound(settings.host, settings.port) as listener:
         serving = asyncio.ensure_future(server.serve(sockets=[listener]))
         stopped = asyncio.ensure_future(stop.wait())
@@ -134,7 +134,7 @@ async def listen(settings: Settings, app: Any, stop: asyncio.Event) -> None:
         await serving
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """Spare the collector what lives as long as the process: else answers of a thousand rows make it walk through all
     of that again and again (a third of their time)."""
     gc.collect()
