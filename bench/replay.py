@@ -40,7 +40,7 @@ from app.worker.guard import Guard
 from bench import harness, replay_world
 from bench.replay_oracle import Oracle
 
-STEP = timedelta(minutes=5)
+STEP = timedelta(minutes=10)
 MOST_EXCESS_UNKNOWN = 0.01
 FASTER = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 

@@ -112,7 +112,9 @@ class Mastodon:
 
     def _confirm_end(self, target: Target, page: Page, host: str, account_id: str) -> Conversation:
         """A short page need not be the last: servers filter after they count. An empty one after it is."""
-        rest = self.read(target, (yield calls.statuses(host, account_id, page.posts[-1].native_id)))
+        rest = self.read(
+            target, (yield calls.statuses(host, account_id, calls.oldest([post.native_id for post in page.posts])))
+        )
         if not isinstance(rest, Page):
             return page
         shown = {post.native_id for post in page.posts}
@@ -163,7 +165,9 @@ class Mastodon:
         shown = read_ok(STATUSES, response)
         if account_id is None or not shown or Kind.REPOST not in page.kinds:
             return None
-        return calls.statuses(host, account_id, calls.next_before(response) or str(shown[-1].id))
+        return calls.statuses(
+            host, account_id, calls.next_before(response) or calls.oldest([str(status.id) for status in shown])
+        )
 
     def read(self, target: Target, response: Response) -> Look:
         """One page of statuses; an empty one is the end of the list."""

@@ -6,7 +6,7 @@ Sources: docs.joinmastodon.org (methods/accounts, api/rate-limits) and the serve
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
@@ -61,6 +61,11 @@ def next_before(response: Response) -> str | None:
     except ValueError:
         return None
     return values[0][:512] if values else None
+
+
+def oldest(ids: Sequence[str]) -> str:
+    """The id behind which the list goes on: the smallest where all are numbers, else the last one shown."""
+    return min(ids, key=int) if all(each.isascii() and each.isdigit() for each in ids) else ids[-1]
 
 
 def refusal_of(response: Response) -> Failure | None:

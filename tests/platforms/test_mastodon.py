@@ -225,6 +225,17 @@ def test_paging_takes_the_id_but_not_the_address(link: str, before: str) -> None
 
 def test_paging_ends_with_an_empty_page() -> None:
     assert PLATFORM.older(target(), read(status()), answer([])) is None
+
+
+def test_without_a_link_the_list_goes_on_behind_the_oldest_whatever_the_order() -> None:
+    shown = [status(id="900"), status(id="1000"), status(id="20")]
+    request = PLATFORM.older(target(), read(*shown), answer(shown))
+    assert request is not None
+    assert "max_id=20" in request.url
+    lettered = [status(id="01H"), status(id="01G")]
+    request = PLATFORM.older(target(), read(*lettered), answer(lettered))
+    assert request is not None
+    assert "max_id=01G" in request.url
     assert read().complete
 
 
