@@ -79,7 +79,7 @@ class World:
             await run_once(self.ctx, at)
 
 
-async def politeness(database: str, feeds: int, days: float) -> dict[str, Any]:
+async def politeness(database: str, feeds: int, days: float, step: timedelta = STEP) -> dict[str, Any]:
     """A1 to A7 and A9 to A14 on a mixed crowd of feeds."""
     engine = create_engine(database)
     clock = VirtualClock(START)
@@ -93,7 +93,7 @@ async def politeness(database: str, feeds: int, days: float) -> dict[str, Any]:
         for feed in crowd:
             await world.add(feed)
         end = START + timedelta(days=days)
-        await world.run_until(end)
+        await world.run_until(end, step)
         figures = await _figures(world, crowd, engine)
         figures["A9_extra_requests"] = await _restarts(world)
         figures |= await _catch_up(world)
