@@ -120,12 +120,13 @@ def _verdict(
 
 
 def _stamp(post: SeenPost, looked_at: datetime, times: Mapping[str, datetime], stored: Stored) -> Stamp:
-    if post.posted_at is not None and post.posted_at >= EARLIEST_CLAIM:
-        return post.native_id, min(post.posted_at, looked_at)
-    if post.native_id in times:
-        return post.native_id, times[post.native_id]
+    claimed = post.posted_at
+    if claimed is not None and EARLIEST_CLAIM <= claimed <= looked_at:
+        return post.native_id, claimed
+    # Undated, or dated ahead: the time it was given when it was first seen stands, or it would move with every look.
     known = stored.posts.get(post.native_id)
-    return post.native_id, known.posted_at if known else looked_at
+    given = times.get(post.native_id) or (known.posted_at if known else looked_at)
+    return post.native_id, min(given, looked_at)
 
 
 def _news(found: Finding, page: Page, known: set[str], coverage: Sequence[Stretch] | None) -> tuple[Post, ...]:

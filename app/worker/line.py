@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -55,9 +56,12 @@ class Line:
             await self._wait(request.cost)
         clock = self._ctx.clock
         answer = await self._ctx.fetcher.send(request, validators=validators, now=clock.now)
-        if ours and isinstance(answer, Response):
-            self._note_budget(request.cost, answer)
-        return answer
+        if isinstance(answer, Response):
+            if ours:
+                self._note_budget(request.cost, answer)
+            return answer
+        # That another host is down says nothing of this one: its other accounts can be asked all the same.
+        return answer if ours else replace(answer, reason=f"elsewhere_{answer.reason}")
 
     @property
     def closed(self) -> bool:

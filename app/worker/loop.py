@@ -40,7 +40,7 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
     try:
         await stop.wait()
     finally:
-        scheduler.stop()
+        await scheduler.stop()
         await worker.poller.stop(grace)
     return worker.poller.intake.report
 

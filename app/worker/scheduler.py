@@ -6,6 +6,7 @@ fails is logged and woken again. The only import of APScheduler.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -23,17 +24,22 @@ class Scheduler:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
+        self._running: set[asyncio.Task[object] | None] = set()
 
     def every(self, name: str, interval: timedelta, job: Job) -> None:
         """Wake ``job`` at once and then every ``interval``."""
 
         async def run() -> None:
+            task = asyncio.current_task()
+            self._running.add(task)
             try:
                 await job()
             except Exception as error:
                 log.error(
                     "a job failed and will be woken again", job=name, error=type(error).__name__, detail=str(error)
                 )
+            finally:
+                self._running.discard(task)
 
         self._scheduler.add_job(
             run, "interval", seconds=interval.total_seconds(), id=name, next_run_time=datetime.now(UTC)
@@ -43,6 +49,8 @@ class Scheduler:
         """Begin waking."""
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Wake nobody any more; a job that runs goes on."""
+    async def stop(self) -> None:
+        """Wake nobody any more and let the job that runs end (APScheduler's own shutdown would cancel it)."""
+        self._scheduler.pause()
+        await asyncio.gather(*filter(None, self._running))
         self._scheduler.shutdown(wait=False)

@@ -267,3 +267,17 @@ class _Batched(dict[str, Any]):
 
     def get(self, path: str, default: Any = None) -> Any:
         return self._instance.batch if path.startswith("/api/v1/accounts?") else super().get(path, default)
+
+
+async def test_a_post_dated_ahead_does_not_keep_a_short_feed_from_being_observed(
+    ctx: Context, host: Host, clock: VirtualClock, rows: Rows
+) -> None:
+    host.answers["/feed"] = Reply(body=rss([("soon", START + 300 * DAY), ("p1", START - DAY)]))
+    await watch(ctx, host.base + "/feed")
+    for hour in range(6):
+        await look(ctx, clock, START + hour * HOUR)
+    ahead = next(post for post in await rows("posts") if post["native_id"] == "soon")
+    assert ahead["posted_at"] == ahead["first_seen_at"], "clamped to the first sight"
+    newest = max(await rows("coverage"), key=lambda stretch: stretch["ends_at"])
+    assert newest["starts_at"] <= START + HOUR
+    assert newest["ends_at"] > START + 4 * HOUR
