@@ -116,6 +116,8 @@ def participation(
     rows = [_participant_row(item) for item in found["items"]]
     output.print_table(("account", "answer", "evidence", "covered", "largest gap", "why"), rows)
     output.console.print("  ".join(f"{name}: {count}" for name, count in found["totals"].items()))
+    if found["next"]:
+        output.aside.print("The table is cut, the totals are not; narrow the question to see the rest.")
 
 
 def export(

@@ -11,7 +11,7 @@ import typer
 from app.commands import compose, output, runtime
 from app.commands.local import LocalApi, local_api
 from app.commands.options import AsJson, DataDir
-from app.errors import BadInput, QuietwatchError
+from app.errors import BadInput, NotFound, QuietwatchError
 from app.storage import accounts, names
 from app.worker import poll as polling
 from app.worker.context import Context
@@ -79,7 +79,7 @@ def import_file(
 
 
 def poll(
-    account: Annotated[list[str] | None, typer.Argument(help="Only these accounts, due or not.")] = None,
+    account: Annotated[list[str] | None, typer.Argument(help="These accounts, due or not, beside what is due.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every watched account, due or not.")] = False,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -137,7 +137,7 @@ async def _make_due(ctx: Context, keys: list[str]) -> None:
         for key in keys:
             found = await names.find(conn, key)
             if found is None:
-                runtime.fail(BadInput(f"no watched account goes by {key}"))
+                raise NotFound("No watched account goes by this name.", hint=f"quietwatch watch {key}")
             ids.append(found.id)
         if not keys:
             ids = [found.id for found in await accounts.page(conn, limit=1_000_000)]

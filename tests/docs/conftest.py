@@ -50,12 +50,10 @@ async def remember(
     """Watch an account with posts and live coverage so many hours ago."""
     owner = (await subjects.add(conn, subject, zone=zone, now=ago(720)))[0]
     identity = await resolve(pasted)
-    is_derived = identity.platform == "bluesky"
+    link = "{}/{}" if identity.platform != "bluesky" else ""
     account, _ = await accounts.add(conn, identity, now=ago(720), subject_id=owner.id, tags=["pledged"])
     made = tuple(
-        Post(
-            f"3lb{n}", Kind.ORIGINAL, ago(h), ago(h) + LAG, None if is_derived else f"{identity.profile_url}/{1153 + n}"
-        )
+        Post(f"3lb{n}", Kind.ORIGINAL, ago(h), ago(h) + LAG, link.format(identity.profile_url, 1153 + n) or None)
         for n, h in enumerate(posts)
     )
     await sightings.insert_posts(conn, [sightings.NewPosts(account.id, made)])
