@@ -52,7 +52,7 @@ _BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL
 def pages(home: Path = HOME) -> dict[Path, str]:
     """Every page with a generated part, as it should be."""
     found = {home / "docs" / "platforms.md": _PLATFORMS.format("\n".join(_about(p) for p in _all_platforms()))}
-    for path in (home / "README.md", *sorted((home / "docs").glob("*.md"))):
+    for path in (home / "README.md", *sorted((home / "docs").rglob("*.md"))):
         text = path.read_text("utf-8") if path.exists() else ""
         if "<!-- generated:" in text:
             found[path] = _BLOCK.sub(lambda block: f"{block[1]}\n{PARTS[block[2]]()}\n{block[3]}", text)
@@ -117,7 +117,13 @@ def operations() -> str:
     return _table(("operation", "scope", "what"), sorted(rows, key=lambda row: row[0].strip("`").split()[::-1]))
 
 
-PARTS = {"sight": sight, "settings": settings, "figures": figures, "operations": operations}
+def records() -> str:
+    """The decision records by their titles."""
+    heads = [(path.name, path.read_text("utf-8").splitlines()[0]) for path in (HOME / "docs/decisions").glob("0*.md")]
+    return "".join(f"- [{head.removeprefix('# ')}]({name})\n" for name, head in sorted(heads))
+
+
+PARTS = {"sight": sight, "settings": settings, "figures": figures, "operations": operations, "records": records}
 
 
 def main() -> None:
