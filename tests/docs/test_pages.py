@@ -15,7 +15,6 @@ from app import config
 from app.api.participation import NO_SUCH_DAY
 from app.commands.documents import pages
 from app.config import PREFIX, Settings
-from app.demo.cast import CAST
 from app.domain.models import DateNote, OutcomeName
 from app.domain.outcomes import Reason
 from app.domain.participation import Took
@@ -47,11 +46,6 @@ def test_what_is_generated_is_fresh(path: Path) -> None:
 def test_every_platform_is_in_the_generated_page() -> None:
     text = (DOCS / "platforms.md").read_text("utf-8")
     assert all(f"## {platform.about.title}" in text for platform in platforms().values())
-
-
-def test_the_demonstration_has_as_many_accounts_as_the_readme_says() -> None:
-    assert "fourteen made-up accounts" in (ROOT / "README.md").read_text("utf-8")
-    assert len(CAST) == 14
 
 
 def explained(word: str) -> bool:
