@@ -3,67 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gzip
-import inspect
-import ssl
 import time
-from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
 
 import pytest
-import trustme
-import uvloop
 
 from app.domain.models import Failure, OutcomeName
 from app.platforms.base import Request, Response
-from app.worker import clients as clients_module
-from app.worker.clients import Clients, verified_tls
+from app.worker.clients import Clients
 from app.worker.fetch import REASONS, Fetcher, Validators, validators_of
 from app.worker.guard import Guard
-from bench.rawserver import LOOPBACK, Script, always, answer, loopback_fetcher, serve
-
-NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-OK = b"HTTP/1.1 200 OK\r\n"
-CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
-CERTAINTY = trustme.CA()
-
-
-def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a coroutine test on asyncio's own loop and on uvloop, which the service uses."""
-
-    @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-    @functools.wraps(test)
-    def run(new_loop: Callable[[], asyncio.AbstractEventLoop], **arguments: Any) -> None:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(test(**arguments))
-
-    own = inspect.signature(test)
-    loop = inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)
-    vars(run)["__signature__"] = own.replace(parameters=[*own.parameters.values(), loop])  # what pytest looks at
-    return cast(Callable[..., None], run)
-
-
-async def look(
-    script: Script,
-    request: Request = Request("/"),  # noqa: B008  # frozen
-    validators: Validators | None = None,
-    seconds: float = 5.0,
-    times: int = 1,
-) -> tuple[Response | Failure, list[bytes]]:
-    """The last of some answers to one request, its path taken to be on the server; and what the server was asked."""
-    fetcher, clients = loopback_fetcher(deadline_seconds=seconds)
-    async with serve(script) as server:
-        there = Request(server.url + request.url.removeprefix("/"), request.headers, request.conditional)
-        for _ in range(times):
-            result = await fetcher.send(there, validators=validators, now=lambda: NOW)
-        clients.close()
-        return result, server.requests
-
-
-def reason(result: Response | Failure) -> str:
-    return result.reason if isinstance(result, Failure) else str(result.status)
+from bench.rawserver import LOOPBACK, always, answer, loopback_fetcher, serve
+from tests.worker.fetching import CHUNKED, NOW, OK, look, on_both_loops, reason
 
 
 @pytest.mark.parametrize(
@@ -351,69 +303,6 @@ async def test_a_forbidden_address_is_not_named() -> None:
     assert isinstance(result, Failure)
     assert (result.outcome, result.reason) == (OutcomeName.REFUSED, "forbidden_address")
     assert "169" not in result.detail
-
-
-def server_tls(name: str = "127.0.0.1", authority: trustme.CA = CERTAINTY, **options: Any) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert(name, **options).configure_cert(context)
-    return context
-
-
-def trusting(authority: trustme.CA = CERTAINTY) -> Fetcher:
-    context = verified_tls()
-    authority.configure_trust(context)
-    return loopback_fetcher(tls=context)[0]
-
-
-async def secure_look(script: Script, context: ssl.SSLContext) -> tuple[Response | Failure, int]:
-    async with serve(script, tls=context) as server:
-        return await trusting().send(Request(server.url), now=lambda: NOW), len(server.requests)
-
-
-@on_both_loops
-async def test_tls() -> None:
-    result, asked = await secure_look(always(answer(body=b"x" * 200_000)), server_tls())
-    assert (reason(result), asked) == ("200", 1)
-
-
-@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-@on_both_loops
-async def test_tls_that_cannot_be_trusted() -> None:
-    old = server_tls()
-    old.maximum_version = ssl.TLSVersion.TLSv1_1
-    expired = server_tls(not_after=datetime(2020, 1, 1, tzinfo=UTC), not_before=datetime(2019, 1, 1, tzinfo=UTC))
-    for context in (server_tls("elsewhere.example"), server_tls(authority=trustme.CA()), expired, old):
-        result, asked = await secure_look(always(answer()), context)
-        assert (reason(result), asked) == ("tls", 0)
-
-
-@on_both_loops
-async def test_tls_on_a_plain_port_and_the_other_way_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clients_module, "HANDSHAKE_SECONDS", 0.3)
-    async with serve(always(answer())) as plain:
-        secure = plain.url.replace("http:", "https:")
-        assert reason(await trusting().send(Request(secure), now=lambda: NOW)) == "tls"
-    async with serve(always(answer()), tls=server_tls()) as server:
-        insecure = server.url.replace("https:", "http:")
-        assert reason(await trusting().send(Request(insecure), now=lambda: NOW)) in ("incomplete", "protocol")
-
-
-@on_both_loops
-async def test_a_body_that_ends_without_saying_so_is_cut() -> None:
-    """No length and no close_notify: nobody can tell the end of such a body from a cut."""
-
-    async def rip(head: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(OK + b"\r\n<rss>half")
-        await asyncio.sleep(0.05)  # until it is sent
-        writer.transport.abort()
-        return False
-
-    async def end(head: bytes, writer: asyncio.StreamWriter) -> bool:
-        writer.write(OK + b"\r\n<rss/>")
-        return False
-
-    assert reason((await secure_look(rip, server_tls()))[0]) == "incomplete"
-    assert reason((await secure_look(end, server_tls()))[0]) == "200"
 
 
 @on_both_loops
