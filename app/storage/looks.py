@@ -62,6 +62,10 @@ class State:
     covered_live_from: datetime | None
 
 
+_HOLD_ACCOUNTS = text("""
+SELECT id FROM accounts WHERE id = ANY(CAST(:ids AS integer[])) ORDER BY id FOR KEY SHARE
+""")
+
 _HOLD = text("""
 SELECT state.account_id
 FROM account_state AS state
@@ -139,12 +143,7 @@ async def hold(conn: AsyncConnection, tokens: Mapping[int, int]) -> set[int]:
     The accounts' own rows are locked first, as erasure does it, so that the two never wait for each other.
     """
     ids = sorted(tokens)
-    await conn.execute(
-        select(accounts.c.id)
-        .where(accounts.c.id.in_(ids))
-        .order_by(accounts.c.id)
-        .with_for_update(key_share=True, read=True)
-    )
+    await conn.execute(_HOLD_ACCOUNTS, {"ids": ids})
     held = await conn.execute(_HOLD, {"ids": ids, "tokens": [tokens[i] for i in ids]})
     return set(held.scalars())
 

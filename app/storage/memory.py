@@ -8,38 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy.dialects.postgresql import insert
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.storage.claims import Memory
-from app.storage.tables import source_memory
+from app.storage.raw import executemany
 
-_INSERT = insert(source_memory)
-_KEPT = [column.name for column in source_memory.c if column.name != "account_id"]
-_UPSERT = _INSERT.on_conflict_do_update(
-    index_elements=[source_memory.c.account_id], set_={name: _INSERT.excluded[name] for name in _KEPT}
+_COLUMNS = (
+    *("memory", "validator_url", "etag", "last_modified", "validated_page", "least_interval", "redirect_to"),
+    *("redirect_seen", "redirect_at", "page_ids", "page_times", "missing_ids"),
 )
+_UPSERT = f"""
+INSERT INTO source_memory (account_id, {", ".join(_COLUMNS)})
+VALUES ($1, {", ".join(f"${place}" for place in range(2, len(_COLUMNS) + 2))})
+ON CONFLICT (account_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)}
+"""  # noqa: S608 - constants only
 
 
 async def write(conn: AsyncConnection, memories: Mapping[int, Memory]) -> None:
     """Store what is remembered of each of these accounts."""
     if memories:
-        await conn.execute(_UPSERT, [_row(account_id, memories[account_id]) for account_id in sorted(memories)])
+        await executemany(conn, _UPSERT, [_row(account_id, memories[account_id]) for account_id in sorted(memories)])
 
 
-def _row(account_id: int, memory: Memory) -> dict[str, object]:
-    return {
-        "account_id": account_id,
-        "memory": dict(memory.platform),
-        "validator_url": memory.validator_url,
-        "etag": memory.etag,
-        "last_modified": memory.last_modified,
-        "validated_page": memory.validated_page,
-        "least_interval": memory.least_interval,
-        "redirect_to": memory.redirect_to,
-        "redirect_seen": memory.redirect_seen,
-        "redirect_at": memory.redirect_at,
-        "page_ids": list(memory.page_ids),
-        "page_times": list(memory.page_times),
-        "missing_ids": list(memory.missing_ids),
-    }
+def _row(account_id: int, memory: Memory) -> tuple[object, ...]:
+    return (
+        account_id,
+        msgspec.json.encode(memory.platform).decode(),
+        memory.validator_url,
+        memory.etag,
+        memory.last_modified,
+        memory.validated_page,
+        memory.least_interval,
+        memory.redirect_to,
+        memory.redirect_seen,
+        memory.redirect_at,
+        memory.page_ids,
+        memory.page_times,
+        memory.missing_ids,
+    )

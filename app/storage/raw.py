@@ -1,4 +1,4 @@
-"""Reads that answer a request: straight to asyncpg, whose records are decoded in C.
+"""Reads that answer a request, and writes of many rows: straight to asyncpg, whose records are decoded in C.
 
 May assume a connection of ``storage.engine``. Promises: SQLAlchemy's per-row work is left out (it doubles the cost of
 a thousand rows); errors leave as SQLAlchemy's DBAPIError, as from any other statement, and a lost connection is given
@@ -7,6 +7,8 @@ up. Statements are prepared once per connection: the SQL must be a constant, val
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -18,11 +20,23 @@ from app.storage.engine import LOST
 
 async def fetch(conn: AsyncConnection, sql: str, *values: object) -> list[asyncpg.Record]:
     """The rows of one statement. Raises sqlalchemy.exc.DBAPIError."""
+    async with _driver(conn, sql) as driver:
+        return await driver.fetch(sql, *values)
+
+
+async def executemany(conn: AsyncConnection, sql: str, rows: Sequence[Sequence[object]]) -> None:
+    """One statement for many rows, in one go. Raises sqlalchemy.exc.DBAPIError. The transaction must have begun."""
+    async with _driver(conn, sql) as driver:
+        await driver.executemany(sql, rows)
+
+
+@asynccontextmanager
+async def _driver(conn: AsyncConnection, sql: str) -> AsyncIterator[asyncpg.Connection[Any]]:
     raw = await conn.get_raw_connection()
     driver: asyncpg.Connection[Any] | None = raw.driver_connection
     assert driver is not None  # noqa: S101 - a checked-out connection has one
     try:
-        return await driver.fetch(sql, *values)
+        yield driver
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
         lost = isinstance(error, OSError) or driver.is_closed() or getattr(error, "sqlstate", None) in LOST
         if lost:

@@ -117,10 +117,11 @@ async def _write(conn: AsyncConnection, entries: Sequence[Entry], now: datetime)
     await looks.write_coverage(conn, [piece for _, v in each for piece in v.coverage])
     await memory.write(conn, {e.account_id: e.memory for e in entries if e.memory != e.found.claim.memory})
     await looks.write_looks(conn, [look_of(e.found, e.verdict) for e in entries])
-    await looks.write_states(conn, [state_after(e.found, e.verdict, e.planned) for e in entries])
-    await sightings.refresh_last_posts(
-        conn, {e.account_id: observed_days(e.found, e.verdict) for e in entries if isinstance(e.found.look, Page)}, now
-    )
+    states = [state_after(e.found, e.verdict, e.planned) for e in entries]
+    await looks.write_states(conn, states)
+    shown = {e.account_id for e in entries if isinstance(e.found.look, Page)}
+    observed = {state.account_id: observed_days(state) for state in states if state.account_id in shown}
+    await sightings.refresh_last_posts(conn, observed, now)
     changed = {e.account_id: since for e in entries if (since := gaps_since(e.found, e.verdict)) is not ...}
     await gaps.refresh(conn, changed)
     await _write_rare(conn, entries, now)

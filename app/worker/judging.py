@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app.domain.coverage import Change, extend, head_of, known_at, proven_to, unchanged
+from app.domain.coverage import Head as CoverageHead
 from app.domain.joining import Judgement, PageMemory, Stamp, judge_page, page_again, rekeyed
-from app.domain.models import Kind, Page, Post, SeenPost, Stretch, Unchanged
+from app.domain.models import DateNote, Kind, Page, Post, SeenPost, Stretch, Unchanged
 from app.domain.sighting import EARLIEST_CLAIM, sighted
 from app.platforms.base import Platform
 from app.storage.claims import Claim, Head
@@ -96,15 +97,21 @@ def _judge_page(ctx: Context, found: Finding, page: Page, stored: Stored, proof:
     late = _late(claim, news)
     if found.void is not None:
         return Verdict(news=news, returned=back, moved=moved, late=late)
-    judgement = _verdict(found, page, stored, memory, known, proof)
-    changes = _extended(ctx, claim, found, judgement, page.kinds, proof)
+    whole = head_of(stretches(claim), page.kinds)
+    judgement = _verdict(found, page, stored, memory, known, proof, whole)
+    changes = _extended(ctx, claim, found, judgement, page.kinds, proof, whole)
     return Verdict(news, tuple(judgement.deleted), back, moved, changes, judgement.memory, late)
 
 
 def _verdict(
-    found: Finding, page: Page, stored: Stored, memory: PageMemory, known: set[str], proof: datetime
+    found: Finding,
+    page: Page,
+    stored: Stored,
+    memory: PageMemory,
+    known: set[str],
+    proof: datetime,
+    head: CoverageHead | None,
 ) -> Judgement:
-    head = head_of(stretches(found.claim), page.kinds)
     times = dict(memory.ids_times)
     stamps = [_stamp(post, found.looked_at, times, stored) for post in page.posts]
     return judge_page(
@@ -139,7 +146,9 @@ def _news(found: Finding, page: Page, known: set[str], coverage: Sequence[Stretc
 
 def _late(claim: Claim, news: Sequence[Post]) -> int:
     covered = claim.covered_until
-    return 0 if covered is None else sum(post.posted_at < covered for post in news)
+    if covered is None:
+        return 0
+    return sum(post.posted_at < covered and not post.note & DateNote.BACKDATED for post in news)
 
 
 def _renamed(memory: PageMemory, renamed: Mapping[str, str]) -> PageMemory:
@@ -168,15 +177,20 @@ def _judge_unchanged(ctx: Context, found: Finding, look: Unchanged, proof: datet
         proven_to=proof,
         account_created_at=claim.created_at,
     )
-    changes = _extended(ctx, claim, found, judgement, look.kinds, proof)
+    changes = _extended(ctx, claim, found, judgement, look.kinds, proof, head)
     return Verdict(deleted=tuple(judgement.deleted), coverage=changes, memory=judgement.memory)
 
 
 def _extended(
-    ctx: Context, claim: Claim, found: Finding, judgement: Judgement, kinds: Kind, proof: datetime
+    ctx: Context,
+    claim: Claim,
+    found: Finding,
+    judgement: Judgement,
+    kinds: Kind,
+    proof: datetime,
+    whole: CoverageHead | None,
 ) -> tuple[Grown, ...]:
     row = row_of(claim, kinds)
-    whole = head_of(stretches(claim), kinds)
     changes = extend(
         row.stretch if row else None,
         looked_at=found.looked_at,

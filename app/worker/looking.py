@@ -93,6 +93,8 @@ async def _filled(ctx: Context, platform: Platform, found: Finding, page: Page, 
 def _enough(ctx: Context, platform: Platform, found: Finding, page: Page) -> bool:
     """Whether the pages read so far join what is known, as far as can be said without the database."""
     memory = page_memory(found.claim)
+    if not memory.ids_times:
+        return page.complete
     head = head_of((h.stretch for h in found.claim.heads), page.kinds)
     stamps: list[Stamp] = [
         (post.native_id, min(post.posted_at or found.looked_at, found.looked_at)) for post in page.posts

@@ -54,6 +54,10 @@ def validators_in(memory: Memory) -> Validators | None:
 def _with_validators(memory: Memory, found: Finding) -> Memory:
     kept = kept_validators(validators_in(memory), found.exchanges)
     if kept is None:
+        kept = Validators("")
+    if (memory.validator_url or "", memory.etag, memory.last_modified) == (kept.url, kept.etag, kept.last_modified):
+        return memory
+    if kept.etag is kept.last_modified is None:
         return replace(memory, validator_url=None, etag=None, last_modified=None)
     return replace(memory, validator_url=kept.url, etag=kept.etag, last_modified=kept.last_modified)
 
@@ -78,6 +82,8 @@ def _with_redirect(memory: Memory, found: Finding) -> Memory:
 
 
 def _without_redirect(memory: Memory) -> Memory:
+    if memory.redirect_to is None:
+        return memory
     return replace(memory, redirect_to=None, redirect_seen=0, redirect_at=None)
 
 

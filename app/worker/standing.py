@@ -111,11 +111,9 @@ def state_after(found: Finding, verdict: Verdict, planned: NextLook) -> State:
     )
 
 
-def observed_days(found: Finding, verdict: Verdict) -> float:
+def observed_days(state: State) -> float:
     """For how many of the last 28 days the account has been observed, at least one."""
-    whole = head_of(stretches_after(found.claim, verdict.coverage), DEFAULT_KINDS)
-    since, _ = _contiguous(found.claim, whole)
-    days = (found.looked_at - (since or found.looked_at)) / timedelta(days=1)
+    days = (state.polled_at - (state.covered_from or state.polled_at)) / timedelta(days=1)
     return min(max(days, 1.0), PACE_DAYS)
 
 
