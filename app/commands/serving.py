@@ -76,11 +76,12 @@ async def _demo(settings: Settings) -> None:
         demonstration.stage(runtime.now()) as links,
         runtime.database_address(settings, exclusive=True) as address,
         engines(address) as (api, working),
+        bound(settings) as listener,
         compose.worker_context(settings, working) as ctx,
     ):
         app = create_app(settings, api, resolver=compose.resolver(ctx), pages_open=True)
         show = demonstration.watch_all(settings, working, ctx, links)
-        await together([listen(settings, app, stop), work(ctx, stop), _then_wait(show, stop)], stop)
+        await together([listen(listener, app, stop), work(ctx, stop), _then_wait(show, stop)], stop)
 
 
 async def _then_wait(job: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
@@ -90,12 +91,15 @@ async def _then_wait(job: Coroutine[Any, Any, None], stop: asyncio.Event) -> Non
 
 async def _serve(settings: Settings) -> None:
     stop = _stop_on_signal()
-    async with runtime.database_address(settings, exclusive=True) as address, engines(address) as (api, working):
+    async with (
+        runtime.database_address(settings, exclusive=True) as address,
+        engines(address) as (api, working),
+        bound(settings) as listener,
+        compose.worker_context(settings, working) as ctx,
+    ):
         await _welcome(settings, api)
-        async with compose.worker_context(settings, working) as ctx:
-            app = create_app(settings, api, resolver=compose.resolver(ctx))
-            jobs = [listen(settings, app, stop), *(work(ctx, stop) for _ in range(settings.workers))]
-            await together(jobs, stop)
+        app = create_app(settings, api, resolver=compose.resolver(ctx))
+        await together([listen(listener, app, stop), *(work(ctx, stop) for _ in range(settings.workers))], stop)
 
 
 @asynccontextmanager
@@ -109,8 +113,8 @@ async def engines(address: str) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]
         await working.dispose()
 
 
-async def listen(settings: Settings, app: Any, stop: asyncio.Event) -> None:
-    """Serve HTTP until ``stop`` is set. Raises Unavailable where the port is taken."""
+async def listen(listener: socket.socket, app: Any, stop: asyncio.Event) -> None:
+    """Serve HTTP until ``stop`` is set."""
     server = _Server(
         uvicorn.Config(
             app,
@@ -125,13 +129,12 @@ async def listen(settings: Settings, app: Any, stop: asyncio.Event) -> None:
         )
     )
     settle_memory()
-    with _bound(settings.host, settings.port) as listener:
-        serving = asyncio.ensure_future(server.serve(sockets=[listener]))
-        stopped = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        server.should_exit = True
-        stopped.cancel()
-        await serving
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    stopped = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    stopped.cancel()
+    await serving
 
 
 def settle_memory() -> None:
@@ -151,7 +154,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _bound(host: str, port: int) -> socket.socket:
+@asynccontextmanager
+async def bound(settings: Settings) -> AsyncIterator[socket.socket]:
+    """The port, taken before anything is printed or polled. Raises Unavailable where somebody else has it."""
+    host, port = settings.host, settings.port
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -160,7 +166,8 @@ def _bound(host: str, port: int) -> socket.socket:
     except OSError as error:
         hint = "choose another with --port, or stop what listens there"
         raise Unavailable(f"cannot listen on {host}:{port}: {error.strerror}", hint=hint) from error
-    return listener
+    with listener:
+        yield listener
 
 
 async def together(jobs: list[Any], stop: asyncio.Event) -> None:

@@ -89,7 +89,8 @@ def poll(
     async def work(ctx: Context, api: LocalApi) -> dict[str, Any]:
         if every or account:
             await _make_due(ctx, account or [])
-        report = await polling.run_once(ctx, ctx.clock.now())
+        with output.aside.status("looking, at each host slowly") if not as_json else output.nothing():
+            report = await polling.run_once(ctx, ctx.clock.now())
         return {"polls": report.polls, "new_posts": report.new_posts, "outcomes": dict(report.outcomes)}
 
     done = _work(data_dir, work)
