@@ -7,6 +7,7 @@ error item, a login, a challenge, an error message and a web page are refusals, 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from app.domain.models import Failure, OutcomeName
 from app.platforms.answers import is_html, not_wanted
@@ -28,12 +29,16 @@ def read_document(response: Response) -> Document | Failure:
         if looks_like_json(body):
             document = read_json(body, content_type, response.url)
         else:
-            document = read_xml(body, content_type, response.url)
+            document = _read_xml(body, content_type, response.url)
             if needs_texts(document) or _may_be_bridge(document, response.url):
                 document = read_xml(body, content_type, response.url, texts=True)
     except NotReadable as error:
         return _failure(error, response)
     return _bridge_error(document, response.url) or document
+
+
+#: A look and the question for an older page read the same answer one after the other.
+_read_xml = lru_cache(maxsize=2)(read_xml)
 
 
 def _failure(error: NotReadable, response: Response) -> Failure:
