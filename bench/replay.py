@@ -9,7 +9,6 @@ truth, and a part of the run is repeated with every page permuted: its answers m
 
 from __future__ import annotations
 
-import asyncio
 import random
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import logs
@@ -281,5 +281,5 @@ if __name__ == "__main__":
     given = arguments.parse_args()
     logs.configure("json", "error")
     with harness.database(FASTER) as server:
-        result = asyncio.run(main(given, server.url_for("postgres", SUPERUSER)))
+        result = uvloop.run(main(given, server.url_for("postgres", SUPERUSER)))
     harness.report(promised(result), result, given.json)

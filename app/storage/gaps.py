@@ -38,12 +38,19 @@ class Gap:
 #: A counted post: its effective time, and the earliest time it may have been made.
 Made = tuple[datetime, datetime | None]
 #: One row a counted post: its time and the earliest time it may have been made (NULL: nothing bounds it).
+_COUNTED = f"p.marks & {int(DEFAULT_KINDS)} <> 0 and p.marks & {int(DateNote.BACKDATED) << 8} = 0"
+#: From the last one at or before a moment on, or from the first.
 _TIMES = f"""
 select p.account_id, p.posted_at, case when p.posted_after is not null then least(p.posted_after, p.posted_at)
        when p.marks & {int(DateNote.MISSING | DateNote.UNREADABLE) << 8} = 0 then p.posted_at end
 from unnest($1::int[], $2::timestamptz[]) wanted(id, since)
-join posts p on p.account_id = wanted.id and p.posted_at >= wanted.since
-where p.marks & {int(DEFAULT_KINDS)} <> 0 and p.marks & {int(DateNote.BACKDATED) << 8} = 0
+cross join lateral (
+    select coalesce((select max(p.posted_at) from posts p
+                     where p.account_id = wanted.id and p.posted_at <= wanted.since and {_COUNTED}),
+                    '{EARLIEST.isoformat()}') as first
+) start
+join posts p on p.account_id = wanted.id and p.posted_at >= start.first
+where {_COUNTED}
 order by p.account_id, p.posted_at
 """  # noqa: S608 - constants only
 _STORED = """
@@ -59,26 +66,51 @@ select * from unnest(cast(:ids as integer[]), cast(:starts as timestamptz[]), ca
 
 
 async def refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) -> None:
-    """Bring the rows of these accounts up to date after posts were added or coverage of the past has changed.
+    """Bring the rows of these accounts up to date after posts were added or coverage has changed.
 
-    The value is the account's last counted post as it was before, where everything that changed is later than that
-    post; None rebuilds the account from all its posts (a read-back, a filled hole, a changed time, a first page).
+    The value is the earliest moment that is affected; None rebuilds the account from all its posts. Only streaks from
+    the last post before that moment on are read again, unless one that was kept was split by a post that surfaced
+    late: what it had dominated counts again, and the account is rebuilt.
     """
+    split = await _refresh(conn, since)
+    if split:
+        await _refresh(conn, dict.fromkeys(split))
+
+
+async def _refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) -> list[int]:
+    """Refresh; returns the accounts that must be rebuilt instead and were left as they are."""
     if not since:
-        return
+        return []
     ids = sorted(since)
     starts = [since[account_id] or EARLIEST for account_id in ids]
     times: dict[int, list[Made]] = defaultdict(list)
     for account_id, posted_at, earliest in await fetch(conn, _TIMES, ids, starts):
         times[account_id].append((posted_at, earliest))
-    stretches = await coverage.load(conn, ids, window=Interval(min(starts), LATEST))
+    begin = min((made[0][0] for made in times.values()), default=LATEST)
+    stretches = await coverage.load(conn, ids, window=Interval(min(begin, *starts), LATEST))
     stored = await load(conn, ids)
-    kept: dict[int, list[Gap]] = {}
+    changed: dict[int, list[Gap]] = {}
+    split: list[int] = []
     for account_id in ids:
-        known = stored[account_id] if since[account_id] is not None else []
-        kept[account_id] = keep([*known, *read_gaps(times[account_id], stretches[account_id])])
-    changed = {account_id: rows for account_id, rows in kept.items() if rows != stored[account_id]}
+        fresh = read_gaps(times[account_id], stretches[account_id])
+        whole = since[account_id] is None
+        before = [] if whole else _before(stored[account_id], times[account_id], fresh)
+        if before is None:
+            split.append(account_id)
+        elif (kept := keep([*before, *fresh])) != stored[account_id]:
+            changed[account_id] = kept
     await _replace(conn, changed)
+    return split
+
+
+def _before(stored: Sequence[Gap], times: Sequence[Made], fresh: Sequence[Gap]) -> list[Gap] | None:
+    """The stored streaks before the first of ``times``; None where a later one is not among ``fresh`` any more."""
+    first = times[0][0] if times else LATEST
+    still = {(gap.starts_at, gap.ends_at) for gap in fresh}
+    later = [gap for gap in stored if gap.ends_at > first]
+    if any((gap.starts_at, gap.ends_at) not in still for gap in later):
+        return None
+    return [gap for gap in stored if gap.ends_at <= first]
 
 
 async def _replace(conn: AsyncConnection, kept: Mapping[int, Sequence[Gap]]) -> None:

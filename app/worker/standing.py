@@ -118,16 +118,19 @@ def observed_days(state: State) -> float:
 
 
 def gaps_since(found: Finding, verdict: Verdict) -> datetime | EllipsisType | None:
-    """From where the streaks on record change: after the last counted post; None: anywhere; ...: nowhere."""
+    """The earliest moment from which on streaks on record change; None: from the beginning; ...: nowhere."""
     last = found.claim.last_post_at
+    if verdict.moved:
+        return None
     rows = {head.row_id: head.stretch.end for head in found.claim.heads}
     starts = [rows.get(piece.row_id or 0, piece.stretch.start) for piece in verdict.coverage]
     news = [post.posted_at for post in verdict.news]
     if last is None:
         return None if news else ...
-    if verdict.moved or any(at < last for at in [*starts, *news]):
-        return None
-    return last if news else ...
+    if news:
+        return min(last, *starts, *news)
+    # Without news only the proven parts of closed streaks can grow: those before the last post.
+    return min(starts) if any(at < last for at in starts) else ...
 
 
 def _contiguous(claim: Claim, whole: Head | None) -> tuple[datetime | None, datetime | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import insert, text
@@ -85,9 +86,8 @@ async def write(conn: AsyncConnection, histories: dict[int, History]) -> None:
         if post.deleted_seen_at
     ]
     await sightings.mark_deleted(conn, deleted)
-    rows = [_row(id_, stretch) for id_, (_, seen) in histories.items() for stretch in seen]
-    if rows:
-        await conn.execute(insert(coverage_table), rows)
+    for id_, (_, seen) in histories.items():
+        await add_coverage(conn, id_, seen)
     await sightings.refresh_last_posts(conn, dict.fromkeys(histories, 28.0), NOW)
     heads = {id_: head for id_, (_, seen) in histories.items() if (head := head_of(seen, DEFAULT_KINDS))}
     if heads:
@@ -99,6 +99,12 @@ async def write(conn: AsyncConnection, histories: dict[int, History]) -> None:
             [{"start": head.start, "end": head.end, "live": head.live_from, "id": id_} for id_, head in heads.items()],
         )
     await gaps.refresh(conn, dict.fromkeys(histories))
+
+
+async def add_coverage(conn: AsyncConnection, account_id: int, seen: Sequence[Stretch]) -> None:
+    """Store stretches as they are."""
+    if seen:
+        await conn.execute(insert(coverage_table), [_row(account_id, stretch) for stretch in seen])
 
 
 def _row(account_id: int, stretch: Stretch) -> dict[str, object]:

@@ -10,12 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import silence as judge
 from app.domain.coverage import known_at
-from app.domain.models import DEFAULT_KINDS, Kind, Post
+from app.domain.models import DEFAULT_KINDS, Kind, Post, Stretch
 from app.storage import coverage, gaps, posts, streaks
 from app.storage.gaps import Gap, keep
 from app.storage.names import Selection
 from app.storage.sightings import NewPosts, insert_posts, refresh_last_posts
-from tests.storage.histories import DAY, HOUR, NOW, add_account, world
+from tests.storage.histories import DAY, HOUR, NOW, add_account, add_coverage, world
 
 EVERYONE = Selection(tag="all")
 
@@ -77,3 +77,24 @@ async def test_new_posts_need_no_rebuild(engine: AsyncEngine) -> None:
         assert appended == await gaps.load(conn, [account.id])
         assert 0 < len(appended[account.id]) < 40
         await refresh_last_posts(conn, {account.id: 28.0}, NOW)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_late_posts_and_late_coverage_need_only_what_they_touch(engine: AsyncEngine, seed: int) -> None:
+    """In whatever order posts and coverage arrive, refreshing from the first that is new equals a rebuild."""
+    rng = random.Random(seed)  # noqa: S311 - no secret
+    async with engine.begin() as conn:
+        account = await add_account(conn, "alice")
+        times = sorted(NOW - 90 * DAY + timedelta(minutes=rng.randint(0, 120_000)) for _ in range(70))
+        left = [(at, Post(f"{n}", Kind.ORIGINAL, at, at + HOUR)) for n, at in enumerate(times)]
+        while left:
+            # Mostly the next, now and then one from much later: what lies between then surfaces late.
+            chosen = [left.pop(min(rng.choice((0, 0, 0, 5, 20)), len(left) - 1)) for _ in range(min(2, len(left)))]
+            start = chosen[0][0] - HOUR * rng.randint(0, 30)
+            stretch = Stretch(start, start + DAY, DEFAULT_KINDS, True, start, start + DAY)
+            await insert_posts(conn, [NewPosts(account.id, tuple(post for _, post in chosen))])
+            await add_coverage(conn, account.id, [stretch])
+            await gaps.refresh(conn, {account.id: min(start, *(at for at, _ in chosen))})
+            refreshed = await gaps.load(conn, [account.id])
+            await gaps.refresh(conn, {account.id: None})
+            assert refreshed == await gaps.load(conn, [account.id])
