@@ -1,4 +1,4 @@
-"""The program as people start it, in a process of its own, on a world of made-up accounts on loopback."""
+"""The program as people start it, every command a process of its own, on a world of made-up accounts on loopback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -51,11 +51,41 @@ class Done:
         return json.loads(self.out)
 
 
+class Forks:
+    """A process of ``tests.commands.forks``."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.commands.forks"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, words: Sequence[str], environment: Mapping[str, str]) -> Done:
+        """Run a command to its end."""
+        assert self._process.stdin
+        assert self._process.stdout
+        out, err = self._home / "out", self._home / "err"
+        wish = {"words": words, "environment": environment, "out": str(out), "err": str(err)}
+        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.flush()
+        code = int(self._process.stdout.readline())
+        return Done(code, out.read_text(), err.read_text())
+
+    def stop(self) -> None:
+        self._process.communicate()
+
+
 @dataclass(frozen=True)
 class Program:
     """``quietwatch`` with these settings and no others."""
 
     settings: dict[str, str]
+    forks: Forks | None = None
+    """None: every command is a fresh interpreter, as a person starts it."""
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("QUIETWATCH_")}
@@ -67,6 +97,11 @@ class Program:
 
     def __call__(self, *words: str) -> Done:
         """Run a command to its end."""
+        done = self.forks.run(words, self.environment()) if self.forks else self._fresh(words)
+        assert "Traceback" not in done.err, done.err
+        return done
+
+    def _fresh(self, words: Sequence[str]) -> Done:
         done = subprocess.run(
             [sys.executable, "-m", "app", *words],
             cwd=ROOT,
@@ -76,7 +111,6 @@ class Program:
             timeout=LIMIT_S,
             text=True,
         )
-        assert "Traceback" not in done.stderr, done.stderr
         return Done(done.returncode, done.stdout, done.stderr)
 
     def start(self) -> Serving:
@@ -216,16 +250,25 @@ def town() -> Iterator[Town]:
     loop.close()
 
 
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    running = Forks(tmp_path_factory.mktemp("forks"))
+    yield running
+    running.stop()
+
+
 @pytest.fixture
-def program(new_database: Callable[[], str], data_dir: Path) -> Program:
+def program(new_database: Callable[[], str], data_dir: Path, forks: Forks) -> Program:
     """The program on an empty database of this test's own, allowed to ask loopback."""
-    return on(new_database(), data_dir)
+    return on(new_database(), data_dir, forks)
 
 
 @pytest.fixture(scope="module")
-def watching(new_database: Callable[[], str], town: Town, tmp_path_factory: pytest.TempPathFactory) -> Program:
+def watching(
+    new_database: Callable[[], str], town: Town, forks: Forks, tmp_path_factory: pytest.TempPathFactory
+) -> Program:
     """The program on a database in which six accounts are watched. Tests that use it change nothing in it."""
-    program = on(new_database(), tmp_path_factory.mktemp("data"))
+    program = on(new_database(), tmp_path_factory.mktemp("data"), forks)
     done = program(
         *("watch", town.profile("daily"), town.feed("weekly"), town.feed("pages", "atom")),
         *(town.feed("notes", "json"), town.profile("mute"), town.profile("lost"), "--tag", "board", "--json"),
@@ -234,13 +277,12 @@ def watching(new_database: Callable[[], str], town: Town, tmp_path_factory: pyte
     return program
 
 
-def on(database_url: str, data_dir: Path) -> Program:
-    return Program(
-        {
-            "database_url": database_url,
-            "data_dir": str(data_dir),
-            "allow_networks": "127.0.0.0/8",
-            "contact": "tests@example.org",
-            "margins": "feed=60,mastodon=60",
-        }
-    )
+def on(database_url: str, data_dir: Path, forks: Forks) -> Program:
+    settings = {
+        "database_url": database_url,
+        "data_dir": str(data_dir),
+        "allow_networks": "127.0.0.0/8",
+        "contact": "tests@example.org",
+        "margins": "feed=60,mastodon=60",
+    }
+    return Program(settings, forks)
