@@ -23,6 +23,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from app.domain.models import Identity
 from app.platforms import platforms
 from app.storage import accounts
@@ -110,7 +112,7 @@ class Ours:
     """The worker, round by round, in the process that makes it."""
 
     def __init__(self, database: str, base: str, number: int) -> None:
-        self.runner = asyncio.Runner()
+        self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as the service runs
         self.engine = create_engine(database)
         self.clock = VirtualClock(datetime.now(UTC))
         self.runner.run(self._open(base, number))
