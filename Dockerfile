@@ -31,6 +31,6 @@ VOLUME /var/lib/quietwatch
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/health/live', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8080/v1/health/live', timeout=4)"]
 ENTRYPOINT ["quietwatch"]
 CMD ["serve"]

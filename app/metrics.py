@@ -37,14 +37,14 @@ late_posts = Counter(
 )
 requests = Counter(
     "quietwatch_requests",
-    "Outgoing requests by class of host (shared: many accounts; single: one or a few) and class of status",
-    ["host_class", "status_class"],
+    "Outgoing requests by platform and class of status (failed: no usable answer came)",
+    ["platform", "status_class"],
     registry=REGISTRY,
 )
 request_seconds = Histogram(
     "quietwatch_request_seconds",
     "Time an outgoing request took, redirects included",
-    ["host_class"],
+    ["platform"],
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30),
     registry=REGISTRY,
 )

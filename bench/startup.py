@@ -104,7 +104,7 @@ def start(data_dir: Path, limit: float, key: str | None = None) -> tuple[float, 
     service = Service(data_dir)
     try:
         deadline = began + limit * 6
-        service.wait_for("/health/ready", deadline)
+        service.wait_for("/v1/health/ready", deadline)
         ready = time.monotonic() - began
         key = key or service.key(deadline)
         service.wait_for("/v1/accounts", deadline, key)

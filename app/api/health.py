@@ -1,4 +1,7 @@
-"""/health: liveness, readiness, and /metrics for Prometheus."""
+"""/v1/health: liveness, readiness, and /metrics for Prometheus.
+
+Probes also find the two under /health, where orchestrators look for them; the document names one address each.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,18 @@ LATEST = 600.0
 Check = dict[str, object]
 
 
-@router.get("/health/live", summary="Liveness", openapi_extra=WITHOUT_KEY, responses={200: {"model": models.Liveness}})
+@router.get("/health/live", include_in_schema=False, openapi_extra=WITHOUT_KEY)
+@router.get(
+    "/v1/health/live", summary="Liveness", openapi_extra=WITHOUT_KEY, responses={200: {"model": models.Liveness}}
+)
 async def live() -> Response:
     """The process runs and answers; says nothing about the database."""
     return Response(b'{"status":"alive"}', media_type=replies.JSON, headers={"Cache-Control": "no-store"})
 
 
+@router.get("/health/ready", include_in_schema=False, openapi_extra=WITHOUT_KEY)
 @router.get(
-    "/health/ready",
+    "/v1/health/ready",
     summary="Readiness",
     openapi_extra=WITHOUT_KEY,
     responses={200: {"model": models.Readiness}, 503: {"model": models.Readiness, "description": "Not ready."}},

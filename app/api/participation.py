@@ -270,7 +270,8 @@ def note(answer: Answer) -> str:
         case Took.UNKNOWN:
             return explain_unknown(answer.reasons)
         case Took.SILENT:
-            back = "; partly read back later" if answer.retrospective else ""
-            return f"no surviving post seen; largest gap between looks {format_duration(answer.largest_gap)}{back}"
+            looks = f"; largest gap between looks {format_duration(answer.largest_gap)}" if answer.largest_gap else ""
+            back = "; read back later, at least in part" if answer.retrospective else ""
+            return f"no surviving post seen{looks}{back}"
         case Took.POSTED:
             return "posted, and deleted since" if answer.all_deleted else "posted"

@@ -78,7 +78,7 @@ async def _clock(ctx: Context, engine: AsyncEngine) -> dict[str, str]:
 
 
 async def _readiness(api: LocalApi) -> list[dict[str, str]]:
-    ready = await api.examine("/health/ready")
+    ready = await api.examine("/v1/health/ready")
     return [_check(name, each["ok"], each["detail"]) for name, each in ready["checks"].items() if name != "database"]
 
 

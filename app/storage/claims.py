@@ -122,7 +122,9 @@ WHERE state.account_id = held.account_id AND state.lease_token = held.token AND 
 _SPREAD = text("""
 WITH late AS (
     SELECT account_id FROM account_state
-    WHERE next_poll_at < :late AND polled_at IS NOT NULL AND (lease_until IS NULL OR lease_until <= :now)
+    WHERE (next_poll_at < :late OR (next_poll_at IS NOT NULL AND polled_at > :now + interval '1 minute'))
+      AND polled_at IS NOT NULL
+      AND (lease_until IS NULL OR lease_until <= :now OR lease_until > :now + interval '2 hours')
     FOR UPDATE SKIP LOCKED
 )
 UPDATE account_state AS state
@@ -189,7 +191,8 @@ async def spread_overdue(
     """After a pause of ours: everybody more than ``late`` overdue is spread over its own interval from now on.
 
     The catch-up so costs one look per account and the usual rate. ``least`` and ``most`` bound the interval; accounts
-    that were never looked at are not put off. Returns how many were moved.
+    that were never looked at are not put off. So are those that were looked at "later than now": our clock was ahead
+    then, and they would wait until it is that late again. Returns how many were moved.
     """
     values = {"now": now, "late": now - late, "least": least, "most": most}
     return (await conn.execute(_SPREAD, values)).rowcount

@@ -159,5 +159,5 @@ def _refuse_other_version(data_dir: Path) -> None:
         raise ConfigError(
             f"{data_dir} holds {others[-1]}, this version brings PostgreSQL {MAJOR}",
             field="data_dir",
-            hint="export with the version that made it and import here, or choose another directory",
+            hint="take it over with pg_dump of that version, see the operator's guide, or choose another directory",
         )

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from app import metrics
 from app.domain.models import Failure
 from app.platforms.base import Request, Response
 from app.platforms.limits import budget
@@ -55,7 +56,11 @@ class Line:
         if ours:
             await self._wait(request.cost)
         clock = self._ctx.clock
+        began = clock.monotonic()
         answer = await self._ctx.fetcher.send(request, validators=validators, now=clock.now)
+        status = f"{answer.status // 100}xx" if isinstance(answer, Response) else "failed"
+        metrics.requests.labels(self._platform, status).inc()
+        metrics.request_seconds.labels(self._platform).observe(clock.monotonic() - began)
         if isinstance(answer, Response):
             if ours:
                 self._note_budget(request.cost, answer)

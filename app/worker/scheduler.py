@@ -25,6 +25,7 @@ class Scheduler:
             timezone=UTC, job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
         self._running: set[asyncio.Task[object] | None] = set()
+        self._failing: set[str] = set()
 
     def every(self, name: str, interval: timedelta, job: Job) -> None:
         """Wake ``job`` at once and then every ``interval``."""
@@ -35,15 +36,27 @@ class Scheduler:
             try:
                 await job()
             except Exception as error:
-                log.error(
-                    "a job failed and will be woken again", job=name, error=type(error).__name__, detail=str(error)
-                )
+                self._tell_failure(name, error)
+            else:
+                self._tell_success(name)
             finally:
                 self._running.discard(task)
 
         self._scheduler.add_job(
             run, "interval", seconds=interval.total_seconds(), id=name, next_run_time=datetime.now(UTC)
         )
+
+    def _tell_failure(self, name: str, error: Exception) -> None:
+        """The first failure in a row; a job that is woken every second would say the same for hours."""
+        if name not in self._failing:
+            self._failing.add(name)
+            kind, detail = type(error).__name__, str(error)[:500]
+            log.error("a job failed and will be woken again", job=name, error=kind, detail=detail)
+
+    def _tell_success(self, name: str) -> None:
+        if name in self._failing:
+            self._failing.discard(name)
+            log.info("a job works again", job=name)
 
     def start(self) -> None:
         """Begin waking."""
