@@ -51,6 +51,7 @@ class Host:
         self.asked: list[Asked] = []
         self.answers: dict[str, Answer | Reply] = {}
         self.base = ""
+        self.hold: asyncio.Event | None = None  # answers wait for it
         self._writers: set[asyncio.StreamWriter] = set()
 
     async def start(self) -> None:
@@ -74,6 +75,8 @@ class Host:
                 headers = {k.lower(): v for k, _, v in (line.partition(": ") for line in head[1:] if line)}
                 asked = Asked(path, headers, self.clock.now())
                 self.asked.append(asked)
+                if self.hold is not None:
+                    await self.hold.wait()
                 answer = self.answers.get(path, Reply(404))
                 self._write(writer, answer if isinstance(answer, Reply) else answer(asked))
         except (asyncio.IncompleteReadError, ConnectionError):
