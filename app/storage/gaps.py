@@ -22,7 +22,7 @@ from app.domain.coverage import known_at
 from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Stretch
 from app.domain.silence import TICK
 from app.storage import coverage
-from app.storage.posts import EARLIEST, LATEST
+from app.storage.posts import BREAKS, EARLIEST, LATEST
 from app.storage.raw import fetch
 
 
@@ -38,15 +38,16 @@ class Gap:
 #: A counted post: its effective time, and the earliest time it may have been made.
 Made = tuple[datetime, datetime | None]
 #: One row a counted post: its time and the earliest time it may have been made (NULL: nothing bounds it).
-_COUNTED = f"p.marks & {int(DEFAULT_KINDS)} <> 0 and p.marks & {int(DateNote.BACKDATED) << 8} = 0"
+_COUNTED = f"p.marks & {int(DEFAULT_KINDS)} <> 0 and p.{BREAKS}"
 #: From the last one at or before a moment on, or from the first.
 _TIMES = f"""
 select p.account_id, p.posted_at, case when p.posted_after is not null then least(p.posted_after, p.posted_at)
        when p.marks & {int(DateNote.MISSING | DateNote.UNREADABLE) << 8} = 0 then p.posted_at end
 from unnest($1::int[], $2::timestamptz[]) wanted(id, since)
 cross join lateral (
-    select coalesce((select max(p.posted_at) from posts p
-                     where p.account_id = wanted.id and p.posted_at <= wanted.since and {_COUNTED}),
+    select coalesce((select p.posted_at from posts p
+                     where p.account_id = wanted.id and p.posted_at <= wanted.since and {_COUNTED}
+                     order by p.posted_at desc limit 1),
                     '{EARLIEST.isoformat()}') as first
 ) start
 join posts p on p.account_id = wanted.id and p.posted_at >= start.first

@@ -15,12 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain import participation
 from app.domain.coverage import known_at
-from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Kind, OutcomeName
+from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName
 from app.domain.outcomes import reason_of
 from app.domain.participation import Answer, Lapse, Took
 from app.storage import coverage, posts
 from app.storage.names import Selection, conditions
-from app.storage.posts import COLUMNS, LATEST, read_post
+from app.storage.posts import BREAKS, COLUMNS, LATEST, read_post
 from app.storage.raw import fetch
 from app.storage.tables import UNDATED
 
@@ -44,7 +44,7 @@ _WIDTH = len(Taker._fields)
 _TAKER = """a.id, a.public_id, a.platform, a.native_id, a.handle, j.public_id, j.name, a.valid_from, a.valid_to,
 s.outcome"""
 #: Counted (``domain.silence.counts``). Parameters: $1 after, $2 and $3 the window, $4 kinds, $5 as_of, $6 limit.
-_COUNTED = f"marks & $4 <> 0 and marks & {int(DateNote.BACKDATED) << 8} = 0 and first_seen_at <= $5"
+_COUNTED = f"marks & $4 <> 0 and {BREAKS} and first_seen_at <= $5"
 #: The first post that was made inside for certain; whether another may have been; what coverage says of the window.
 #: Where one stretch spans the window nothing more is asked; else the server joins the stretches (``u``).
 _ANSWER = f"""

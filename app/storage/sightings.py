@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import DEFAULT_KINDS, DateNote, Post
-from app.storage.posts import marks_of
+from app.storage.posts import BREAKS, marks_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ WHERE posts.account_id = moved.account_id AND posts.native_id = moved.old_id
 """)
 
 # Back-dated posts are kept and do not end a silence: they are no last post.
-_LAST_POSTS = text("""
+_LAST_POSTS = text(f"""
 UPDATE account_state AS state
 SET last_post_at = newest.posted_at, last_post_id = newest.native_id, last_post_url = newest.url,
     last_post_kind = newest.marks & 255, last_post_earliest = newest.earliest, posts_per_day = rate.per_day
@@ -74,7 +74,7 @@ LEFT JOIN LATERAL (
     SELECT posted_at, native_id, url, marks, CASE WHEN posted_after IS NOT NULL THEN least(posted_after, posted_at)
            WHEN marks & :undated = 0 THEN posted_at END AS earliest FROM posts
     WHERE posts.account_id = wanted.account_id AND posts.marks & :kinds <> 0
-      AND posts.marks & :backdated = 0
+      AND posts.{BREAKS}
     ORDER BY posted_at DESC, native_id DESC LIMIT 1
 ) AS newest ON true
 CROSS JOIN LATERAL (
@@ -82,11 +82,11 @@ CROSS JOIN LATERAL (
     WHERE posts.account_id = wanted.account_id AND posts.posted_at >= wanted.since
 ) AS rate
 WHERE state.account_id = wanted.account_id
-""")
+""")  # noqa: S608 - constants only
 
 
 _UNDATED = int(DateNote.MISSING | DateNote.UNREADABLE) << 8
-_COUNTED = {"kinds": int(DEFAULT_KINDS), "backdated": int(DateNote.BACKDATED) << 8, "undated": _UNDATED}
+_COUNTED = {"kinds": int(DEFAULT_KINDS), "undated": _UNDATED}
 
 
 async def known_posts(
