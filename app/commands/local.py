@@ -111,10 +111,16 @@ class LocalApi:
 def _raise(answer: httpx2.Response) -> NoReturn:
     problem = msgspec.json.decode(answer.content)
     kind = _ERRORS.get(answer.status_code, BadInput if answer.status_code < 500 else Unavailable)
-    text, more = problem.get("detail") or problem["title"], {"field": problem.get("field"), "hint": problem.get("hint")}
+    text, more = problem.get("detail") or problem["title"], {"field": problem.get("field"), "hint": _hint(problem)}
     if tried := problem.get("tried"):
         raise Unresolvable(text, tried=tried, **more)
     raise kind(text, **more)
+
+
+def _hint(problem: Mapping[str, Any]) -> str | None:
+    """What to do about it, without what only clients of HTTP can do."""
+    hint = problem.get("hint") or ""
+    return None if "/v1/" in hint or "/docs" in hint else hint.replace("%2B", "+")
 
 
 @asynccontextmanager

@@ -115,7 +115,12 @@ class Program:
 
     def start(self) -> Serving:
         """``serve``, without waiting for it."""
-        return Serving(self)
+        port = free_port()
+        return Serving(self, ("serve", "--port", str(port)), port)
+
+    def work(self) -> Serving:
+        """``worker``, likewise."""
+        return Serving(self, ("worker",), 0)
 
 
 def free_port() -> int:
@@ -125,16 +130,17 @@ def free_port() -> int:
 
 @dataclass
 class Serving:
-    """A running ``serve``. What it prints goes to files, so that nothing blocks it."""
+    """A running ``serve`` or ``worker``. What it prints goes to files, so that nothing blocks it."""
 
     program: Program
-    port: int = field(default_factory=free_port)
+    words: tuple[str, ...]
+    port: int
     home: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="qw-serve-")))
 
     def __post_init__(self) -> None:
         with (self.home / "out").open("wb") as out, (self.home / "err").open("wb") as err:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve", "--port", str(self.port)],
+                [sys.executable, "-m", "app", *self.words],
                 cwd=ROOT,
                 env=self.program.environment(),
                 stdin=subprocess.DEVNULL,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def test_what_cannot_be_answered_is_said_in_one_line(
     [line] = done.err.splitlines()
     assert line.startswith("quietwatch: ")
     assert said.lower() in line.lower()
+    assert re.search("/v1/|/docs|%2B", line) is None  # advice for clients of HTTP
     assert done.out == ""
 
 

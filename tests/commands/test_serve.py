@@ -47,9 +47,22 @@ def test_first_start_second_start_kill_and_stop(data_dir: Path, town: Town) -> N
         assert len(json.loads(again.ask("/v1/accounts", key)[1])["items"]) == 1
         assert again.stop() < 20
         assert again.process.returncode == 0
+        assert "Traceback" not in again.err
     alone = program("show", account["handle"], "--json")  # starts the database for itself
     assert alone.json["account"]["id"] == account["id"]
     assert not (data_dir / "socket").exists()
+
+
+def test_a_worker_alone_polls_and_stops(program: Program, town: Town) -> None:
+    program("watch", town.profile("daily"), town.feed("weekly"), "--no-look")
+    with program.work() as worker:
+        deadline = time.monotonic() + 30
+        while {row["state"] for row in program("silence", "--json").json["items"]} != {"active", "quiet"}:
+            assert worker.process.poll() is None, worker.err
+            assert time.monotonic() < deadline, worker.err
+        assert worker.stop() < 20
+        assert worker.process.returncode == 0
+        assert "Traceback" not in worker.err
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(program: Program, town: Town) -> None:
