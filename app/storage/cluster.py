@@ -128,7 +128,24 @@ def clear_leftovers(data_dir: Path, cluster: Path) -> None:
             shutil.rmtree(lines[4], ignore_errors=True)
     shutil.rmtree(data_dir / "socket", ignore_errors=True)
     for unfinished in data_dir.glob("unfinished-*"):
+        _end_inside(unfinished)
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _end_inside(directory: Path) -> None:
+    """Kill what was left working in a directory: initdb outlives us, and would go on writing."""
+    inside = [process for process in psutil.process_iter() if _cwd(process) == str(directory)]
+    for process in inside:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(inside, timeout=5)
+
+
+def _cwd(process: psutil.Process) -> str | None:
+    try:
+        return process.cwd()
+    except (psutil.Error, OSError):
+        return None
 
 
 def initialise(data_dir: Path, cluster: Path, user: SystemUser | None) -> None:
