@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from app import logs
 from app.storage import claims
 from app.storage.engine import AsyncEngine, create_engine
 from app.storage.migrate import upgrade
@@ -136,6 +137,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=16)
     given = parser.parse_args()
+    logs.configure("json", "error")
     with harness.database() as server:
         asyncio.run(_prepare(server.url, given.jobs))
         figures = contend(server.url, given.workers, PER_CLAIM, EACH)

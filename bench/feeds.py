@@ -25,6 +25,7 @@ from typing import Any
 
 import uvloop
 
+from app import logs
 from app.domain.models import Identity
 from app.platforms import platforms
 from app.storage import accounts
@@ -238,6 +239,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
+    logs.configure("json", "error")
     figures = compare(given.feeds, given.items, given.rounds)
     harness.report(all(figures[name]["times"] >= least for name, least in TARGETS.items()), figures, given.json)
 

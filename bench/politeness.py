@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from app import logs
 from app.domain import pace
 from app.domain.models import Identity, OutcomeName
 from app.platforms import platforms
@@ -232,6 +233,7 @@ def main() -> None:
     parser.add_argument("--sources", type=int, default=10_000, help="sources whose phases are looked at (A10)")
     parser.add_argument("--corpus", type=Path, help="folder of criteria.json; its criteria are listed")
     given = parser.parse_args()
+    logs.configure("json", "error")
     with harness.database() as server:
         asyncio.run(upgrade(server.url))
         figures = asyncio.run(politeness(server.url, given.feeds, given.days))

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 from sqlalchemy import text
 
+from app import logs
 from app.domain.models import Failure, Identity
 from app.platforms import platforms
 from app.platforms.base import Request, Response
@@ -162,12 +163,12 @@ def _status(account: Simulated, number: int, about: dict[str, Any]) -> dict[str,
     return {"id": str(10_000_000 + number), "created_at": stamp, "visibility": "public", "account": about}
 
 
-async def measure(database: str, number: int, hours: float, rate: float, seed: int = 3) -> dict[str, Any]:
+async def measure(database: str, number: int, hours: float, rate: float, servers: int = SERVERS) -> dict[str, Any]:
     """``number`` accounts of each platform for so many hours after the warm-up."""
-    rng = random.Random(seed)
+    rng = random.Random(3)
     whole = hours + WARM / timedelta(hours=1)
     crowd = [simulate(f"did:plc:a{n:05d}", "bluesky", rng, rate, whole) for n in range(number)]
-    crowd += [simulate(f"m{n % SERVERS}.example/{n}", "mastodon", rng, rate, whole) for n in range(number)]
+    crowd += [simulate(f"m{n % servers}.example/{n}", "mastodon", rng, rate, whole) for n in range(number)]
     network, clock = Network(crowd), VirtualClock(START)
     engine = create_engine(database)
     options = Options(claim=2_000, group_wait=timedelta(milliseconds=100))
@@ -251,6 +252,7 @@ def main() -> None:
     parser.add_argument("--hours", type=float, default=24)
     parser.add_argument("--rate", type=float, default=1.0, help="median posts a day")
     given = parser.parse_args()
+    logs.configure("json", "error")
     with harness.database({"fsync": "off"}) as server:
         asyncio.run(upgrade(server.url))
         figures = asyncio.run(measure(server.url, given.accounts, given.hours, given.rate))

@@ -39,8 +39,9 @@ HORIZON = timedelta(seconds=5)
 
 
 # Rows beyond the share of their host, and rows of a host that nobody may ask now, are put off instead of skipped:
-# otherwise one big host at the head of the queue would hide everybody behind it from every scan. The arrays make the
-# planner go along the primary key, however few rows it believes the table to have.
+# otherwise one big host at the head of the queue would hide everybody behind it from every scan. Who has waited longer
+# since the last look comes back earlier (within 20 seconds): a host that cannot keep up serves all in turn. The arrays
+# make the planner go along the primary key, however few rows it believes the table to have.
 _CLAIM = text("""
 WITH due AS (
     SELECT account_id, host_id, next_poll_at
@@ -62,8 +63,10 @@ WITH due AS (
     ORDER BY next_poll_at, account_id LIMIT :limit
 ), put_off AS (
     UPDATE account_state AS state
-    SET next_poll_at = greatest(placed.closed_until, CAST(:now AS timestamptz) + interval '1 second')
-                       + placed.place * interval '10 milliseconds'
+    SET next_poll_at = greatest(placed.closed_until, CAST(:now AS timestamptz)) + interval '1 second'
+                       + coalesce(
+                           interval '20 hours' / (3600 + abs(extract(epoch FROM :now - state.polled_at))),
+                           interval '0')
     FROM placed
     WHERE state.account_id = placed.account_id
       AND state.account_id = ANY(ARRAY(

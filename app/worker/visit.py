@@ -57,8 +57,9 @@ class Visit:
                 await self._ask(self.ctx.platforms[name], list(claims), started)
         except Closed as closed:
             back_at = closed.until
+        await self._note_budget()
         await self._note_host()
-        step = timedelta(milliseconds=50)
+        step = timedelta(milliseconds=1)  # ahead of those that were put off meanwhile
         return [(claim, back_at + step * place) for place, claim in enumerate(self.left.values(), 1)]
 
     async def _ask(self, platform: Platform, claims: list[Claim], started: float) -> None:
@@ -134,6 +135,13 @@ class Visit:
         async with self.ctx.engine.begin() as conn:
             await hosts.failed(conn, self.line.host_id, now, until, reason)
         return until
+
+    async def _note_budget(self) -> None:
+        """Tell the other workers, and those after a restart, that the host's budget is used up."""
+        until = self.line.closed_until("look", self.ctx.clock.now())
+        if until is not None:
+            async with self.ctx.engine.begin() as conn:
+                await hosts.block(conn, self.line.host_id, until, "budget")
 
     async def _note_host(self) -> None:
         """The first answer after failures ends them."""
