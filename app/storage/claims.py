@@ -115,9 +115,10 @@ WHERE state.account_id = held.account_id AND state.lease_token = held.token AND 
 """).bindparams(bindparam("until", type_=Instant))
 
 _RELEASE = text("""
-UPDATE account_state AS state SET lease_until = NULL, next_poll_at = held.due_at
-FROM unnest(CAST(:ids AS integer[]), CAST(:tokens AS bigint[]), CAST(:due AS timestamptz[]))
-     AS held(account_id, token, due_at)
+UPDATE account_state AS state SET lease_until = NULL, next_poll_at = held.due_at,
+       counter = CASE WHEN held.forget THEN NULL ELSE state.counter END
+FROM unnest(CAST(:ids AS integer[]), CAST(:tokens AS bigint[]), CAST(:due AS timestamptz[]),
+            CAST(:forget AS boolean[])) AS held(account_id, token, due_at, forget)
 WHERE state.account_id = held.account_id AND state.lease_token = held.token AND state.lease_until IS NOT NULL
   AND state.next_poll_at IS NOT NULL
 """)
@@ -183,8 +184,16 @@ async def renew(conn: AsyncConnection, claims: Sequence[Claim], until: datetime)
 
 
 async def release(conn: AsyncConnection, claims: Sequence[Claim], due_at: Sequence[datetime]) -> int:
-    """Give leases back unused, each to be due at its ``due_at``; returns how many were still ours."""
-    values = {"ids": [c.account_id for c in claims], "tokens": [c.token for c in claims], "due": list(due_at)}
+    """Give leases back unused, each to be due at its ``due_at``; returns how many were still ours.
+
+    A claim whose ``counter`` is None takes the stored one along: the next count then leads to a page.
+    """
+    values = {
+        "ids": [claim.account_id for claim in claims],
+        "tokens": [claim.token for claim in claims],
+        "due": list(due_at),
+        "forget": [claim.counter is None for claim in claims],
+    }
     return (await conn.execute(_RELEASE, values)).rowcount
 
 

@@ -165,7 +165,9 @@ def _proven_page(found: Finding, verdict: Verdict) -> bool:
 
 def _counter(found: Finding) -> int | None:
     if isinstance(found.look, Failure) or found.void is not None:
-        return found.claim.counter
+        # A counter that was seen to move and moves back hides a post and a deletion: only a page tells.
+        moved = found.counter is not None and found.counter != found.claim.counter
+        return None if moved else found.claim.counter
     told = found.counter if found.counter is not None else found.look.counter
     return told if told is not None else found.claim.counter
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -80,6 +80,8 @@ class Visit:
             settled = self._settled(claim, answer, exchanges)
             if settled is None:
                 pages.append((claim, _value(claim, answer)))
+                # Where the page is not reached, the move must not be forgotten: the counter may move back.
+                self.left[claim.account_id] = replace(claim, counter=None)
             elif isinstance(settled.look, Failure):
                 failed = settled
                 await self._deliver(settled)

@@ -281,3 +281,24 @@ async def test_a_post_dated_ahead_does_not_keep_a_short_feed_from_being_observed
     newest = max(await rows("coverage"), key=lambda stretch: stretch["ends_at"])
     assert newest["starts_at"] <= START + HOUR
     assert newest["ends_at"] > START + 4 * HOUR
+
+
+async def test_a_counter_that_moved_and_moved_back_is_not_believed(
+    ctx: Context, host: Host, clock: VirtualClock, rows: Rows
+) -> None:
+    posts = [("1001", START - HOUR), ("1000", START - 2 * HOUR)]
+    instance = Instance(host, {"100": posts})
+    server = host.base.removeprefix("http://")
+    host.answers = _Batched(dict(host.answers), instance)
+    async with ctx.engine.begin() as conn:
+        identity = Identity("mastodon", f"{server}/100", f"@u100@{server}", server, f"{host.base}/@u100")
+        await accounts.add(conn, identity, now=START)
+    await run_once(ctx, clock.now())
+    page = host.answers["/api/v1/accounts/100/statuses?limit=40"]
+    posts.insert(0, ("1002", START + HOUR))
+    host.answers["/api/v1/accounts/100/statuses?limit=40"] = Reply(503)
+    assert await look(ctx, clock, START + 2 * HOUR) == {"unreachable": 1}
+    posts.remove(("1001", START - HOUR))  # two posts again, and not the same two
+    host.answers["/api/v1/accounts/100/statuses?limit=40"] = page
+    assert await look(ctx, clock, START + 4 * HOUR) == {"page": 1}
+    assert "1002" in {post["native_id"] for post in await rows("posts")}
