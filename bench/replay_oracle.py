@@ -36,6 +36,7 @@ class Oracle:
         self.events = sorted(persona.events, key=lambda e: e.claimed_at)
         self._claims = [e.claimed_at for e in self.events]
         self._first_known = _first_known(self.events, served)
+        self._counted = _counted(persona, served)
         self._runs = _runs(persona, served, margin)
 
     def within(self, start: datetime, end: datetime) -> list[Event]:
@@ -56,6 +57,17 @@ class Oracle:
         known = self.known_from(event)
         return (known is not None and known <= as_of) or event.deleted_at is None or event.deleted_at > as_of
 
+    def hidden(self, event: Event, as_of: datetime) -> bool:
+        """The counter hid it: no page shown to us by then had it, and a count that stood still vouched for its time.
+
+        One post made and one deleted between two counts leave the count as it was: the limit that the rules state,
+        bounded by the daily page.
+        """
+        known = self.known_from(event)
+        if known is not None and known <= as_of:
+            return False
+        return any(event.appears_at <= at <= as_of for at in self._counted)
+
     def best(self, start: datetime, end: datetime, as_of: datetime) -> str:
         """What a perfect observer of the same answers would have said at ``as_of``."""
         for event in self.within(start, end):
@@ -68,6 +80,11 @@ class Oracle:
                 return "silent"
         return "unknown"
 
+    def misled(self, said: str, start: datetime, end: datetime, as_of: datetime) -> bool:
+        """A "silent" that only the counter's limit made wrong."""
+        against = [e for e in self.within(start, end) if self.seeable(e, as_of)] if said == "silent" else []
+        return bool(against) and all(self.hidden(e, as_of) for e in against)
+
     def fault(self, said: str, start: datetime, end: datetime, as_of: datetime) -> str | None:
         """Why a definite answer is wrong, None when it is not."""
         events = self.within(start, end)
@@ -75,9 +92,21 @@ class Oracle:
             return f"posted, but nothing was posted in [{start}, {end}) as of {as_of}"
         if said == "silent":
             against = [e for e in events if self.seeable(e, as_of)]
-            if against:
+            if against and not all(self.hidden(e, as_of) for e in against):
                 return f"silent in [{start}, {end}) as of {as_of}, but {against[0]}"
         return None
+
+
+def _counted(persona: Persona, served: list[Served]) -> list[datetime]:
+    """When the counter was shown and was that of the last page."""
+    count: int | None = None
+    found = []
+    for look in sorted(served, key=lambda s: s.at):
+        if look.counter and count is not None and persona.count(look.at) == count:
+            found.append(look.at)
+        elif not look.counter:
+            count = persona.count(look.at)
+    return found
 
 
 def _first_known(events: list[Event], served: list[Served]) -> dict[str, datetime]:
