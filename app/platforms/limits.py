@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 #: The longest wait a source can ask of us.
 LONGEST_WAIT = timedelta(days=7)
@@ -88,6 +89,7 @@ def skew(headers: Mapping[str, str], at: datetime) -> timedelta:
     return min(max(difference, -LONGEST_AGE), LONGEST_AGE)
 
 
+@lru_cache(maxsize=256)  # hosts that answer in the same second write the same Date, and it is asked for twice
 def http_date(text: str) -> datetime | None:
     """A date as headers write it, in UTC; None where it cannot be read. No zone means UTC (RFC 9110, 5.6.7)."""
     if not 16 <= len(text) <= 64:  # a date never is; the library needs long for long garbage

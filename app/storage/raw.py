@@ -30,6 +30,14 @@ async def executemany(conn: AsyncConnection, sql: str, rows: Sequence[Sequence[o
         await driver.executemany(sql, rows)
 
 
+async def copy_rows(
+    conn: AsyncConnection, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
+) -> None:
+    """Many new rows by COPY, the cheapest way in. As ``executemany`` otherwise."""
+    async with _driver(conn, f"COPY {table}") as driver:
+        await driver.copy_records_to_table(table, columns=columns, records=rows)
+
+
 @asynccontextmanager
 async def _driver(conn: AsyncConnection, sql: str) -> AsyncIterator[asyncpg.Connection[Any]]:
     raw = await conn.get_raw_connection()

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import DEFAULT_KINDS, DateNote, Post
 from app.storage.posts import BREAKS, marks_of
+from app.storage.raw import copy_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,7 @@ SELECT account_id, url, native_id FROM posts
 WHERE account_id = ANY(CAST(:ids AS integer[])) AND url = ANY(CAST(:urls AS text[]))
 """)
 
-_INSERT_POSTS = text("""
-INSERT INTO posts (posted_at, first_seen_at, account_id, marks, native_id, url, posted_after)
-SELECT * FROM unnest(CAST(:posted_at AS timestamptz[]), CAST(:first_seen_at AS timestamptz[]),
-                     CAST(:account_id AS integer[]), CAST(:marks AS smallint[]), CAST(:native_id AS text[]),
-                     CAST(:url AS text[]), CAST(:posted_after AS timestamptz[]))
-""")
+_COLUMNS = ("posted_at", "first_seen_at", "account_id", "marks", "native_id", "url", "posted_after")
 
 _DELETE = text("""
 UPDATE posts SET deleted_seen_at = gone.at
@@ -118,21 +114,23 @@ async def known_links(conn: AsyncConnection, wanted: Mapping[int, Collection[str
 
 async def insert_posts(conn: AsyncConnection, batches: Iterable[NewPosts]) -> None:
     """Store posts that are known to be new."""
-    rows = [(batch.account_id, post) for batch in batches for post in batch.posts]
-    # Oldest first: an index that grows at the end of each account packs 8 bytes a post tighter (decision 0005).
-    rows.sort(key=lambda row: (row[0], row[1].posted_at))
-    if not rows:
-        return
-    columns = {
-        "posted_at": [post.posted_at for _, post in rows],
-        "first_seen_at": [post.first_seen_at for _, post in rows],
-        "account_id": [account_id for account_id, _ in rows],
-        "marks": [marks_of(post.kind, post.note) for _, post in rows],
-        "native_id": [post.native_id for _, post in rows],
-        "url": [post.url for _, post in rows],
-        "posted_after": [post.posted_after for _, post in rows],
-    }
-    await conn.execute(_INSERT_POSTS, columns)
+    rows = [
+        (
+            post.posted_at,
+            post.first_seen_at,
+            batch.account_id,
+            marks_of(post.kind, post.note),
+            post.native_id,
+            post.url,
+            post.posted_after,
+        )
+        for batch in batches
+        for post in batch.posts
+    ]
+    if rows:
+        # Oldest first: an index that grows at the end of each account packs 8 bytes a post tighter (decision 0005).
+        rows.sort(key=lambda row: (row[2], row[0]))
+        await copy_rows(conn, "posts", _COLUMNS, rows)
 
 
 async def mark_deleted(conn: AsyncConnection, gone: Sequence[tuple[int, str, datetime]]) -> None:
