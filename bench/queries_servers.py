@@ -17,7 +17,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI, Response
 
-from app.commands.serving import listen
+from app.commands.serving import bound, listen
 from app.config import Settings
 from app.main import create_app
 from app.storage.engine import create_engine
@@ -32,7 +32,8 @@ def serve_ours(url: str, port: int, data_dir: str) -> None:
     app = create_app(settings, create_engine(url), clock=lambda: NOW, secret=b"bench" * 8)
 
     async def serve() -> None:
-        await listen(settings, app, asyncio.Event())
+        async with bound(settings) as listener:
+            await listen(listener, app, asyncio.Event())
 
     uvloop.run(serve())
 

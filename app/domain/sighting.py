@@ -1,6 +1,7 @@
 """From a post as a page shows it to a post as it is known: its effective time, and what had to be assumed.
 
-Assumes aware UTC datetimes. Promises: no post ever lies after its first sight; the assumptions are noted on it.
+Assumes aware UTC datetimes. Promises: no post lies after the answer that showed it had come; the assumptions are noted
+on it.
 """
 
 from __future__ import annotations
@@ -20,12 +21,18 @@ LATE_IMPORT = timedelta(days=1)
 
 
 def sighted(
-    seen: SeenPost, first_seen_at: datetime, last_good_look: datetime | None, live: Sequence[Interval] = ()
+    seen: SeenPost,
+    first_seen_at: datetime,
+    last_good_look: datetime | None,
+    live: Sequence[Interval] = (),
+    seen_by: datetime | None = None,
 ) -> Post:
     """The post as it is kept.
 
-    ``last_good_look``: the previous look that proved something, the lower bound of a post without a date. ``live``:
-    the normalised live coverage before this look, for the kinds of the page.
+    ``first_seen_at``: when the request was sent; ``seen_by``: when the answer had come, both by our clock. A claim
+    between the two is a date like any other: the post was made while we asked. ``last_good_look``: the previous look
+    that proved something, the lower bound of a post without a date. ``live``: the normalised live coverage before this
+    look, for the kinds of the page.
     """
     note, claimed, after = seen.note, seen.posted_at, None
     if claimed is not None and claimed < EARLIEST_CLAIM:
@@ -33,7 +40,7 @@ def sighted(
     if claimed is None:
         note |= DateNote.NONE if note & DateNote.UNREADABLE else DateNote.MISSING
         claimed, after = first_seen_at, last_good_look
-    elif claimed > first_seen_at:
+    elif claimed > max(seen_by or first_seen_at, first_seen_at):
         note |= DateNote.CLAMPED if claimed - first_seen_at > CLOCK_SLACK else DateNote.NONE
         claimed = first_seen_at
     elif first_seen_at - claimed > LATE_IMPORT and _inside(claimed, live):

@@ -35,6 +35,8 @@ class Finding:
     look: Look
     looked_at: datetime
     """Our clock when the first request was sent: the ``t`` of the proof."""
+    seen_by: datetime | None = None
+    """Our clock when the last answer had come."""
     stale: timedelta = timedelta(0)
     skew: timedelta = timedelta(0)
     exchanges: tuple[Exchange, ...] = ()
@@ -54,6 +56,7 @@ def finding(claim: Claim, look: Look, exchanges: Sequence[Exchange], now: dateti
         claim,
         look,
         min((answer.requested_at for answer in answers), default=now),
+        seen_by=now,
         stale=max((staleness(a.headers, a.requested_at) for a in answers), default=timedelta(0)),
         skew=max((skew(a.headers, a.requested_at) for a in answers), key=abs, default=timedelta(0)),
         exchanges=tuple(exchanges),

@@ -141,7 +141,8 @@ def _news(found: Finding, page: Page, known: set[str], coverage: Sequence[Stretc
     if not fresh:
         return ()
     live = known_at(stretches(found.claim) if coverage is None else coverage, None, page.kinds).live
-    return tuple(sighted(post, found.looked_at, found.claim.good_at, live) for post in fresh.values())
+    seen = fresh.values()
+    return tuple(sighted(post, found.looked_at, found.claim.good_at, live, found.seen_by) for post in seen)
 
 
 def _late(claim: Claim, news: Sequence[Post]) -> int:

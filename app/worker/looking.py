@@ -87,7 +87,7 @@ async def _filled(ctx: Context, platform: Platform, found: Finding, page: Page, 
     again = back.cut_short and bool(found.claim.heads) and found.claim.failures < _TRIES
     more = {"checked": found.checked, "counter": found.counter}
     void = "read_back_cut_short" if again else None
-    return replace(finding(found.claim, back.page, exchanges, found.looked_at, **more), void=void)
+    return replace(finding(found.claim, back.page, exchanges, ctx.clock.now(), **more), void=void)
 
 
 def _enough(ctx: Context, platform: Platform, found: Finding, page: Page) -> bool:

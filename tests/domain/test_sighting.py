@@ -26,6 +26,12 @@ def test_a_date_ahead_is_clamped_to_the_first_sight() -> None:
     assert (see(at(100) + MINUTE).posted_at, see(at(100) + MINUTE).note) == (at(100), DateNote.NONE)
 
 
+def test_a_post_made_while_we_asked_keeps_its_date() -> None:
+    seen = SeenPost("a", Kind.ORIGINAL, at(100) + MINUTE)
+    assert sighted(seen, at(100), at(99), LIVE, at(100) + 2 * MINUTE).posted_at == at(100) + MINUTE
+    assert sighted(seen, at(100), at(99), LIVE, at(100) + MINUTE / 2).posted_at == at(100)
+
+
 def test_without_a_date_it_lies_between_two_looks() -> None:
     missing, unreadable = see(None), see(None, DateNote.UNREADABLE)
     assert (missing.posted_at, missing.posted_after, missing.note) == (at(100), at(99), DateNote.MISSING)
