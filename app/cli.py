@@ -18,6 +18,7 @@ app = typer.Typer(
     help="Who has gone silent on public social accounts, for how long, and how we know.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain errors and help: no boxes that break a message in a narrow terminal or a log
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 COMMANDS: dict[str, Callable[..., None]] = {

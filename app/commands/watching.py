@@ -57,7 +57,7 @@ def watch(
 
 
 def import_file(
-    file: Annotated[Path, typer.Argument(help="CSV, OPML, JSON, YAML, or one link a line.", exists=True)],
+    file: Annotated[Path, typer.Argument(help="CSV, OPML, JSON, YAML, or one link a line.")],
     dry_run: Annotated[bool, typer.Option(help="Resolve and check everything, change nothing.")] = False,
     form: Annotated[str | None, typer.Option("--format", help="csv, opml, json, yaml, txt; else by the name.")] = None,
     as_json: AsJson = False,
@@ -67,11 +67,15 @@ def import_file(
     media = _MEDIA.get(f".{form}" if form else file.suffix.lower())
     if media is None:
         runtime.fail(BadInput(f"cannot tell the format of {file.name}", hint="say it with --format"))
+    try:
+        body = file.read_bytes()
+    except OSError as error:
+        runtime.fail(BadInput(f"cannot read {file}: {error.strerror}"))
     params = {"dry_run": "true"} if dry_run else None
 
     async def send(ctx: Context, api: LocalApi) -> list[dict[str, Any]]:
         with output.aside.status("resolving and storing every row") if not as_json else output.nothing():
-            found = await api.post("/v1/accounts/import", file.read_bytes(), media, params)
+            found = await api.post("/v1/accounts/import", body, media, params)
         items: list[dict[str, Any]] = found["items"]
         return items
 
