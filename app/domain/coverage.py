@@ -18,9 +18,9 @@ from app.domain.models import Interval, Kind, Stretch
 LIVE_GAP = timedelta(hours=25)
 #: A row takes up looks whose pauses are of one order: none longer than this many times another. What was known at an
 #: earlier moment is only bounded by a row's longest pause, so one outage must not blur months of close looks.
-PAUSE_ORDER = 4
+PAUSE_ORDER = 2
 #: Pauses below this are of one order anyway.
-SHORT_PAUSE = timedelta(minutes=30)
+SHORT_PAUSE = timedelta(minutes=15)
 ZERO = timedelta(0)
 NO_KIND = Kind(0)
 
