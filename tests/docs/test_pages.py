@@ -34,8 +34,8 @@ RECKLESS = Settings(
     margins={"feed": 0},
     bluesky_appview_url="http://appview.example",
 )
-#: Paths of one machine, and marks of unfinished work.
-FORBIDDEN = re.compile(r"/work/|/root\b|\bTODO\b|\bFIXME\b")
+#: Home directories of one machine, and marks of unfinished work.
+FORBIDDEN = re.compile(r"/(root|home/\w+)\b|\bTODO\b|\bFIXME\b")
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: path.name)
