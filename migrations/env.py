@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from app.config import Settings
 from app.errors import ConfigError
 from app.storage.engine import create_engine
-from app.storage.tables import metadata
+from app.storage.event_tables import metadata
 
 
 def run(connection: Connection) -> None:

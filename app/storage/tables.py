@@ -122,6 +122,7 @@ account_state = Table(  # one narrow row an account; the only row that every loo
     Column("covered_until", Instant),
     Column("covered_live_from", Instant),  # since when that stretch was seen live; NULL: only read back
     Column("posts_per_day", Integer),  # thousandths, last 28 observed days: drives the pace
+    Column("deadline", Instant),  # the next moment at which a rule may call it quiet: a look is planned just after it
     postgresql_with={"fillfactor": 70},
 )
 Index(

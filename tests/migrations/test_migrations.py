@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.errors import ConfigError
 from app.storage import migrate
 from app.storage.engine import create_engine
-from app.storage.tables import metadata
+from app.storage.event_tables import metadata
 
 CATALOGUE = text("""
 SELECT 'column' AS what, table_name || '.' || column_name AS name, data_type || ' ' || is_nullable AS detail
