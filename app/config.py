@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import ConfigError
+from app.sealing import read_key
 
 PREFIX = "QUIETWATCH_"
 
@@ -48,6 +49,11 @@ def _network(value: str) -> str:
     return str(ip_network(value))
 
 
+def _sealing_key(value: SecretStr) -> SecretStr:
+    read_key(value.get_secret_value())
+    return value
+
+
 def _web_address(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
@@ -57,6 +63,7 @@ def _web_address(value: str) -> str:
 Networks = Annotated[list[Annotated[str, AfterValidator(_network)]], NoDecode, BeforeValidator(_split)]
 Ports = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode, BeforeValidator(_split)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+SecretKeys = Annotated[list[Annotated[SecretStr, AfterValidator(_sealing_key)]], NoDecode, BeforeValidator(_split)]
 Margins = Annotated[dict[str, Annotated[int, Field(ge=0, le=86400)]], NoDecode, BeforeValidator(_pairs)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
@@ -108,6 +115,11 @@ class Settings(BaseSettings):
     bluesky_appview_url: WebAddress = Field("https://public.api.bsky.app", description="Where Bluesky is read.")
     bluesky_plc_url: WebAddress = Field("https://plc.directory", description="Where Bluesky identities are looked up.")
     keep_polls_days: int = Field(400, ge=1, description="How long single looks are kept; coverage is kept for ever.")
+    secret_keys: SecretKeys = Field(
+        [],
+        description="Keys that encrypt webhook secrets and notifiers' addresses at rest, each base64 of 32 random "
+        "bytes; the first encrypts, all decrypt. Empty: a key file in `data_dir`.",
+    )
     rate_limit: int = Field(1200, ge=1, description="API requests a minute for one key.")
     open_metrics: bool = Field(False, description="Let /metrics be read without a key.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: for people on a terminal.")
@@ -125,6 +137,11 @@ class Settings(BaseSettings):
     def database_address(self) -> str | None:
         """The database's address in clear; None where our own server is used."""
         return self.database_url.get_secret_value() if self.database_url else None
+
+    @property
+    def sealing_keys(self) -> list[str]:
+        """``secret_keys`` in clear, for ``sealing``."""
+        return [key.get_secret_value() for key in self.secret_keys]
 
     @property
     def live_gap_time(self) -> timedelta:

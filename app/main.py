@@ -37,6 +37,7 @@ from app.api.context import Context, Resolver
 from app.api.gate import KeyRing
 from app.config import Settings
 from app.platforms import platforms
+from app.sealing import sealer
 from app.storage import migrate
 from app.web import account, assets, board, signin
 from app.web.signing import sign_in_path
@@ -89,6 +90,7 @@ def create_app(
         hosts=known_hosts(settings),
         open_metrics=settings.open_metrics,
         resolver=resolver,
+        sealer=sealer(settings.sealing_keys, settings.data_dir),
     )
     app.state.site = Site(
         engine=engine,

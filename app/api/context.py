@@ -11,6 +11,7 @@ from fastapi import Request
 
 from app.domain.models import Identity
 from app.platforms.base import Platform
+from app.sealing import Sealer
 
 if TYPE_CHECKING:
     from app.api.gate import KeyRing
@@ -30,6 +31,8 @@ class Context:
     platforms: Mapping[str, Platform]
     margins: Mapping[str, int]
     """Settling margins in seconds that the operator set in place of the documented ones."""
+    sealer: Sealer
+    """Encrypts what others trusted us with: webhook secrets, notifiers' addresses."""
     newest_schema: str
     """The revision of the schema that this version needs."""
     hosts: frozenset[str] = frozenset()

@@ -18,6 +18,7 @@ from app.domain.models import Identity
 from app.main import version
 from app.platforms import platforms
 from app.platforms.base import Platform
+from app.sealing import sealer
 from app.worker import watch
 from app.worker.clients import Clients
 from app.worker.clock import SystemClock
@@ -73,6 +74,7 @@ async def worker_context(settings: Settings, engine: AsyncEngine) -> AsyncIterat
             clock=SystemClock(),
             parser=pool,
             options=options(settings),
+            sealer=sealer(settings.sealing_keys, settings.data_dir),
         )
     finally:
         clients.close()

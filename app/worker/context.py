@@ -12,6 +12,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from app.domain.models import Failure
 from app.platforms.base import Platform, Request, Response
+from app.sealing import Sealer
 from app.storage.engine import AsyncEngine
 from app.worker.clock import Clock
 from app.worker.fetch import Validators
@@ -81,6 +82,8 @@ class Context:
     parser: Parser | None = None
     """None: every body is parsed in place (tests, trusted sources)."""
     options: Options = field(default_factory=Options)
+    sealer: Sealer | None = None
+    """Opens what others trusted us with. None: nothing is sent to anybody (tests of polling, single commands)."""
 
     def margin(self, platform: Platform) -> timedelta:
         """The settling margin in force."""
