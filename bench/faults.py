@@ -18,30 +18,22 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import text
 
-from app.domain.models import Failure, Identity, OutcomeName
 from app.platforms import platforms
-from app.platforms.base import Request, Response
-from app.storage import accounts, claims, gaps, hosts, looks, memory, sightings
+from app.storage import claims, gaps, hosts, looks, memory, sightings
 from app.storage.engine import AsyncConnection, create_engine
 from app.storage.migrate import upgrade
-from app.worker import ingest, poll
+from app.worker import ingest, poll, visit
 from app.worker.clock import VirtualClock
 from app.worker.context import Context, Options
-from app.worker.fetch import Validators
 from bench import harness
+from bench.faults_world import AGAIN, HOUR, ROUND, SOURCES, START, Scripted, answered, posts_of, watch_sources
 
-START = datetime(2026, 3, 1, tzinfo=UTC)
-ROUND = timedelta(hours=5)
-SOURCES = 9
-HOUR = timedelta(hours=1)
 #: Where a process is killed: before and after each of these. ``commit`` is the end of the writing transaction.
 POINTS: dict[str, tuple[Any, str]] = {
     "claim": (claims, "claim_due"),
@@ -61,54 +53,9 @@ POINTS: dict[str, tuple[Any, str]] = {
     "last_posts": (sightings, "refresh_last_posts"),
     "gaps": (gaps, "refresh"),
     "commit": (ingest, "apply"),
+    "count": (visit, "count"),
+    "page": (visit, "look_at"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What source ``n`` shows at a moment. A function of time alone, so that every process sees the same."""
-
-    n: int
-
-    def posts(self, now: datetime) -> list[tuple[str, datetime]]:
-        """The 15 newest, newest first. Sources 2 and 3 delete a post now and then, source 4 names its posts anew."""
-        every = HOUR * (1 + self.n)
-        last = int((now - START) / every)
-        found = [(f"{self.n}-{i}", START + i * every) for i in range(last, last - 15, -1)]
-        if self.n in (2, 3):
-            found = [post for post in found if int(post[0].rsplit("-", 1)[1]) % 7]
-        return found
-
-    def show(self, request: Request, validators: Validators | None, now: datetime) -> Response | Failure:
-        """The answer: source 5 fails now and then, 6 and 8 share a host that asks to wait, 7 knows versions."""
-        turn = int((now - START) / ROUND)
-        if self.n == 5 and turn % 3 == 1:
-            return Failure(OutcomeName.UNREACHABLE, "connect", "no connection")
-        if self.n in (6, 8) and (now - START - HOUR) % ROUND < timedelta(minutes=10):
-            return Response(request.url, 429, {"retry-after": "600"}, b"", now)
-        posts = self.posts(now)
-        etag = f'"{posts[0][0]}"'
-        if self.n == 7 and validators is not None and validators.etag == etag.encode():
-            return Response(request.url, 304, {"etag": etag}, b"", now)
-        rows = "".join(
-            f"<item><guid isPermaLink='false'>{name}</guid><link>http://s{self.n}.example/{name}</link>"
-            f"<pubDate>{format_datetime(at)}</pubDate></item>"
-            for name, at in posts
-        )
-        body = f"<rss version='2.0'><channel><title>t</title>{rows}</channel></rss>".encode()
-        return Response(request.url, 200, {"etag": etag}, body, now)
-
-
-class Scripted:
-    """The network: every source by its host name."""
-
-    async def send(
-        self, request: Request, *, validators: Validators | None = None, now: Callable[[], datetime]
-    ) -> Response | Failure:
-        """The scripted answer, after others had their turn."""
-        await asyncio.sleep(0)
-        n = int(request.url.rsplit("/", 1)[1])
-        return Script(n).show(request, validators, now())
 
 
 async def look(database: str, at: datetime) -> None:
@@ -129,10 +76,11 @@ def arm(point: str, after: bool, call: int) -> None:
     @functools.wraps(original)
     async def fatal(*args: Any, **kwargs: Any) -> Any:
         passed[name] += 1
-        if not after and passed[name] == call:
+        fatal_one = passed[name] == call
+        if not after and fatal_one:
             os.kill(os.getpid(), signal.SIGKILL)
         result = await original(*args, **kwargs)
-        if after and passed[name] == call:
+        if after and fatal_one:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -161,17 +109,6 @@ def child(database: str, at: datetime, prepare: Callable[[], None] | None, kill_
     return os.WIFSIGNALED(status)
 
 
-async def watch_sources(database: str) -> None:
-    """Watch every source."""
-    engine = create_engine(database)
-    async with engine.begin() as conn:
-        for n in range(SOURCES):
-            host = f"s{6 if n == 8 else n}.example"
-            url = f"http://{host}/{n}"
-            await accounts.add(conn, Identity("feed", url, url, host, url), now=START)
-    await engine.dispose()
-
-
 async def differences(database: str, rounds: Sequence[datetime], now: datetime) -> list[str]:
     """What of the stored rows is not as the model has it, after looks at (some of) these moments."""
     engine = create_engine(database)
@@ -187,14 +124,14 @@ async def _differences(conn: AsyncConnection, n: int, rounds: Sequence[datetime]
     stored = [
         row[0] for row in await conn.execute(text("SELECT native_id FROM posts WHERE account_id = :a"), {"a": n + 1})
     ]
-    shown = {name for at in rounds for name, _ in Script(n).posts(at)}
+    shown = {name for at in rounds for name, _ in posts_of(n, at)}
     if len(set(stored)) != len(stored):
         faults.append(f"source {n}: posts stored twice")
     if set(stored) - shown:
         faults.append(f"source {n}: posts nobody showed: {sorted(set(stored) - shown)[:3]}")
     [state] = await conn.execute(text("SELECT * FROM account_state WHERE account_id = :a"), {"a": n + 1})
     good = state.good_at
-    missing = {name for name, _ in Script(n).posts(good)} - set(stored) if good is not None else set()
+    missing = answered(n, good) - set(stored) if good is not None else set()
     if missing:
         faults.append(f"source {n}: shown at {good} and not stored: {sorted(missing)[:3]}")
     if state.next_poll_at is None or state.next_poll_at <= now - timedelta(hours=1) or state.lease_until is not None:
@@ -238,7 +175,7 @@ def run(database: str, plans: Sequence[tuple[str, Callable[[], None] | None, flo
     for name, prepare, kill_after in plans:
         at += ROUND
         killed[name] += child(database, at, prepare, kill_after)
-        again = at + timedelta(minutes=16)
+        again = at + AGAIN
         child(database, again, None)
         rounds += [at, again]
         found = asyncio.run(differences(database, rounds, again))

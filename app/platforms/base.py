@@ -139,6 +139,10 @@ class Platform(Protocol):
         """What the counters say, by account id, for every target."""
         ...
 
+    def least_new(self, before: int, after: int) -> int:
+        """How many posts a page shows at least that were not there when the counter said ``before``."""
+        ...
+
     def post_url(self, native_id: str, handle: str, account_native_id: str) -> str | None:
         """The permalink that follows from the id, None where it does not."""
         ...

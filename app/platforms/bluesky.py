@@ -132,6 +132,10 @@ class Bluesky:
             target.account_id: self._compare(target, *counts.get(target.native_id, (None, None))) for target in targets
         }
 
+    def least_new(self, before: int, after: int) -> int:
+        """The difference; who deleted as well has posted more."""
+        return max(after - before, 0)
+
     def _compare(self, target: Target, count: int | None, handle: str | None) -> CounterLook:
         if count is None or not 0 <= count < _MOST_POSTS:
             return CounterMissing()

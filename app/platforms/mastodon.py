@@ -27,6 +27,7 @@ from app.platforms.mastodon_shapes import (
     counter_of,
     current_handle,
     is_home,
+    least_new,
     notes_of,
     page_of,
 )
@@ -200,6 +201,10 @@ class Mastodon:
             return dict.fromkeys((target.account_id for target in targets), failure)
         found = {str(account.id): account for account in read_ok(ACCOUNTS, response) or ()}
         return {target.account_id: _compare(target, found.get(_api_id(target)[1] or "")) for target in targets}
+
+    def least_new(self, before: int, after: int) -> int:
+        """The difference of the counts; one where only the date of the last post is later (delete and redraft)."""
+        return least_new(before, after)
 
     def post_url(self, native_id: str, handle: str, account_native_id: str) -> str | None:
         """Mastodon's permalink for numeric ids; other servers' links are stored."""

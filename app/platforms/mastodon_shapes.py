@@ -132,6 +132,13 @@ def counter_of(account: Account) -> int | None:
     return (min(account.statuses_count, 1 << 28) << _SECONDS_BITS) | (seconds & ((1 << _SECONDS_BITS) - 1))
 
 
+def least_new(before: int, after: int) -> int:
+    """How many posts were made at least between two values of ``counter_of``."""
+    more = (after >> _SECONDS_BITS) - (before >> _SECONDS_BITS)
+    seconds = (1 << _SECONDS_BITS) - 1
+    return max(more, int(after & seconds > before & seconds))
+
+
 def current_handle(account: Account, handle: str) -> str | None:
     """The handle as the account's own server writes it, at the domain known from WebFinger."""
     return handle_of(account.username, domain_of(handle)) if is_user(account.username) and handle else None

@@ -3,7 +3,8 @@
 May assume: one transaction of the caller around each call; ``now`` is aware UTC. Promises: a row is leased to one
 holder at a time (``FOR UPDATE SKIP LOCKED``); each lease has a new token, and only its holder may write the look down
 (``storage.looks`` compares the token), so that a worker that slept through its lease changes nothing. A lease is a due
-time: ``next_poll_at`` of a leased row is the lease's end, so a dead worker's rows come up again by themselves.
+time: ``next_poll_at`` of a leased row is the lease's end, so a dead worker's rows come up again by themselves. What
+the holder of a lease that ran out had seen nobody knows: its row loses the counter, so that a page is read.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ WITH due AS (
       AND state.account_id = ANY(ARRAY(
           SELECT account_id FROM placed WHERE coalesce(closed_until > :now, false) OR place > :per_host))
 ), leased AS (
-    UPDATE account_state SET lease_until = :until, next_poll_at = :until, lease_token = lease_token + 1
+    UPDATE account_state SET lease_until = :until, next_poll_at = :until, lease_token = lease_token + 1,
+                             counter = CASE WHEN lease_until IS NULL THEN counter END
     WHERE account_id = ANY(ARRAY(SELECT account_id FROM taken))
     RETURNING account_id, host_id, lease_token
 )
@@ -101,7 +103,8 @@ WITH wanted AS (
     ) AS near
 )
 UPDATE account_state AS state
-SET lease_until = :until, next_poll_at = :until, lease_token = state.lease_token + 1
+SET lease_until = :until, next_poll_at = :until, lease_token = state.lease_token + 1,
+    counter = CASE WHEN state.lease_until IS NULL THEN state.counter END
 FROM soon
 WHERE state.account_id = soon.account_id
 RETURNING state.account_id, state.host_id, state.lease_token, soon.next_poll_at

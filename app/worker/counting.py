@@ -7,7 +7,7 @@ its batch; a batch that fails is a failure of each of its accounts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.domain import pace
 from app.domain.models import Failure, OutcomeName
@@ -15,7 +15,7 @@ from app.platforms.base import CounterLook, CounterMissing, Platform, Target
 from app.storage.claims import Claim
 from app.worker.context import Parser
 from app.worker.conversation import Send, read, unreadable
-from app.worker.findings import Exchange
+from app.worker.findings import Exchange, Finding
 
 Counted = list[tuple[Claim, CounterLook, tuple[Exchange, ...]]]
 
@@ -59,6 +59,23 @@ async def count(platform: Platform, claims: Sequence[Claim], send: Send, parser:
         found = dict.fromkeys((claim.account_id for claim in claims), unreadable(error, answer.url))
     exchanges = (Exchange(request, answer),)
     return [(claim, found.get(claim.account_id, CounterMissing()), exchanges) for claim in claims]
+
+
+def explains(platform: Platform, found: Finding, shown: int, margin: timedelta) -> bool:
+    """Whether a page holds all that its counter counts, ``shown`` counted posts of it being new.
+
+    A counter may run ahead of the page: it stands still afterwards, and a post that it counts was never seen. Where the
+    page does not account for the move, or nothing is known to compare with, it is read again, and believed once the
+    counter has stood still for the settling margin.
+    """
+    before, counter, last_look = found.claim.counter, found.counter, found.claim.polled_at
+    if counter is None:
+        return True
+    if before is None or last_look is None:
+        return False
+    if found.claim.proven_page:
+        return platform.least_new(before, counter) <= shown
+    return counter == before and found.looked_at - margin >= last_look
 
 
 def is_passing(failure: Failure) -> bool:

@@ -8,7 +8,7 @@ link is known.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from app.domain.coverage import Change, extend, head_of, known_at, proven_to, unchanged
@@ -20,6 +20,7 @@ from app.platforms.base import Platform
 from app.storage.claims import Claim, Head
 from app.storage.looks import Grown
 from app.worker.context import Context
+from app.worker.counting import explains
 from app.worker.findings import Finding
 from app.worker.looking import page_memory
 
@@ -69,10 +70,19 @@ def judge(ctx: Context, platform: Platform, found: Finding, stored: Stored) -> V
     look = found.look
     proof = proven_to(found.looked_at, ctx.margin(platform), found.stale, found.skew)
     if isinstance(look, Page):
-        return _judge_page(ctx, found, look, stored, proof)
+        return _counted(ctx, platform, found, _judge_page(ctx, found, look, stored, proof))
     if isinstance(look, Unchanged) and found.void is None:
-        return _judge_unchanged(ctx, found, look, proof)
+        return _counted(ctx, platform, found, _judge_unchanged(ctx, found, look, proof))
     return Verdict()
+
+
+def _counted(ctx: Context, platform: Platform, found: Finding, verdict: Verdict) -> Verdict:
+    """The same, but "unchanged" shall not speak of a page that does not show all that its counter counts."""
+    memory = verdict.memory or page_memory(found.claim)
+    shown = sum(bool(post.kind & platform.counted_kinds) for post in verdict.news)
+    if not memory.proven or found.void is not None or explains(platform, found, shown, ctx.margin(platform)):
+        return verdict
+    return replace(verdict, memory=replace(memory, proven=False))
 
 
 def unknown_ids(claim: Claim, page: Page) -> list[str]:

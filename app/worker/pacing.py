@@ -25,5 +25,8 @@ def plan(situation: Situation, platform: Platform, options: Options, now: dateti
     if proves(situation.outcome):
         wait = min(wait, options.poll_longest)
     least = options.feed_least if platform.name == "feed" else options.poll_least
+    if situation.batch and not situation.proven_page:
+        # A counter is believed once it has stood still for a margin; a companion's look may come a quarter early.
+        least = max(least, situation.margin * 2)
     asked = max(situation.least_interval or ZERO, situation.retry_after or ZERO)
     return NextLook(now + max(wait, least, asked), planned.full_page, planned.rest)

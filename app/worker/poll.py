@@ -147,6 +147,9 @@ class Poller:
         visit = Visit(self._ctx, line, of_host, deliver)
         try:
             return await visit.run()
+        except asyncio.CancelledError:
+            self._held.update(visit.left)  # a counter that was seen to move is given back as forgotten
+            raise
         except Exception:
             log.exception("a visit broke", host=line.name)
             return [(claim, self._ctx.clock.now() + timedelta(minutes=1)) for claim in visit.left.values()]
@@ -168,10 +171,14 @@ class Poller:
     async def _give_back(self, back: Sequence[tuple[Claim, datetime]]) -> None:
         if not back:
             return
-        async with self._ctx.engine.begin() as conn:
-            await claims.release(conn, [claim for claim, _ in back], [due_at for _, due_at in back])
         for claim, _ in back:
             self._held.pop(claim.account_id, None)
+        try:
+            async with self._ctx.engine.begin() as conn:
+                await claims.release(conn, [claim for claim, _ in back], [due_at for _, due_at in back])
+        except Exception as error:
+            # They are no longer renewed: they run out, and whoever takes them next reads the page.
+            log.warning("leases could not be given back", leases=len(back), error=type(error).__name__)
 
     def _forget(self) -> None:
         """Accounts whose findings are written are no longer ours."""

@@ -168,8 +168,7 @@ def _counter(found: Finding) -> int | None:
         # A counter that was seen to move and moves back hides a post and a deletion: only a page tells.
         moved = found.counter is not None and found.counter != found.claim.counter
         return None if moved else found.claim.counter
-    told = found.counter if found.counter is not None else found.look.counter
-    return told if told is not None else found.claim.counter
+    return found.counter
 
 
 def _counts(post: Post) -> bool:

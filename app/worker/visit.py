@@ -76,13 +76,18 @@ class Visit:
         """Settle those whose counter says enough; returns the others, with what it said."""
         pages: list[tuple[Claim, int | None]] = []
         failed: Finding | None = None
+        enough: list[Finding] = []
         for claim, answer, exchanges in await count(platform, claims, self.line.send, self.ctx.parser):
             settled = self._settled(claim, answer, exchanges)
-            if settled is None:
-                pages.append((claim, _value(claim, answer)))
-                # Where the page is not reached, the move must not be forgotten: the counter may move back.
-                self.left[claim.account_id] = replace(claim, counter=None)
-            elif isinstance(settled.look, Failure):
+            if settled is not None:
+                enough.append(settled)
+                continue
+            # Where the page is not reached, the move must not be forgotten: the counter may move back.
+            forgotten = self.left[claim.account_id] = replace(claim, counter=None)
+            counter = _value(answer)
+            pages.append((forgotten if counter is None else claim, counter))
+        for settled in enough:
+            if isinstance(settled.look, Failure):
                 failed = settled
                 await self._deliver(settled)
             else:
@@ -160,10 +165,8 @@ def _by_platform(claim: Claim) -> str:
     return claim.platform
 
 
-def _value(claim: Claim, answer: CounterLook) -> int | None:
-    if isinstance(answer, CounterMissing | Failure):
-        return claim.counter
-    return answer.counter
+def _value(answer: CounterLook) -> int | None:
+    return None if isinstance(answer, CounterMissing | Failure) else answer.counter
 
 
 def foreseen(platforms: Mapping[str, Platform], claims: Sequence[Claim]) -> int:

@@ -9,9 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import msgspec
-
-from app.domain.models import Identity
 from app.storage import accounts
 from app.worker.clock import VirtualClock
 from app.worker.context import Context
@@ -200,75 +197,6 @@ async def test_a_clock_that_is_set_during_a_look_makes_it_prove_nothing(
     assert state["reason"] == "clock_step"
 
 
-class Instance:
-    """A Mastodon server with one account a name; ``counts`` may stand still."""
-
-    def __init__(self, host: Host, posts: dict[str, list[tuple[str, datetime]]]) -> None:
-        self.host, self.posts = host, posts
-        for name in posts:
-            host.answers[f"/api/v1/accounts/{name}/statuses?limit=40"] = self.statuses
-        self.batches = 0
-
-    def account(self, name: str) -> dict[str, Any]:
-        count = len(self.posts[name])
-        return {"id": name, "username": f"u{name}", "acct": f"u{name}", "statuses_count": count}
-
-    def statuses(self, asked: Asked) -> Reply:
-        name = asked.path.split("/")[4]
-        rows = [
-            {"id": i, "created_at": at.isoformat(), "visibility": "public", "account": self.account(name)}
-            for i, at in self.posts[name]
-        ]
-        return Reply(body=msgspec.json.encode(rows), headers={"Content-Type": "application/json"})
-
-    def batch(self, asked: Asked) -> Reply:
-        self.batches += 1
-        names = parse_qs(urlsplit(asked.path).query)["id[]"]
-        return Reply(body=msgspec.json.encode([self.account(name) for name in names if name in self.posts]))
-
-
-async def test_counters_save_the_pages_and_a_moved_one_is_read(
-    ctx: Context, host: Host, clock: VirtualClock, rows: Rows
-) -> None:
-    names = [str(n) for n in range(100, 110)]
-    instance = Instance(host, {n: [(f"{n}1", START - HOUR), (f"{n}0", START - 2 * HOUR)] for n in names})
-    server = host.base.removeprefix("http://")
-    plain = dict(host.answers)
-    host.answers = _Batched(plain, instance)
-    async with ctx.engine.begin() as conn:
-        for name in names:
-            identity = Identity("mastodon", f"{server}/{name}", f"@u{name}@{server}", server, f"{host.base}/@u{name}")
-            await accounts.add(conn, identity, now=START)
-    assert (await run_once(ctx, clock.now())).outcomes == {"page": 10}
-    host.asked.clear()
-    clock.advance_to(START + HOUR)
-    assert (await run_once(ctx, clock.now())).outcomes == {"unchanged": 10}
-    assert len(host.asked) == 1
-    instance.posts["104"].insert(0, ("1042", START + 2 * HOUR))
-    host.asked.clear()
-    clock.advance_to(START + 2 * HOUR + timedelta(minutes=10))
-    report = await run_once(ctx, clock.now())
-    assert (report.outcomes, report.new_posts) == ({"page": 1, "unchanged": 9}, 1)
-    assert len(host.asked) == 2
-    states = await rows("account_state")
-    assert {state["covered_until"] > START + HOUR for state in states} == {True}
-    clock.advance_to(START + DAY)
-    host.asked.clear()
-    report = await run_once(ctx, clock.now())
-    assert report.outcomes["page"] >= 9  # once a day the page itself is read
-
-
-class _Batched(dict[str, Any]):
-    """Answers by path; what asks for several accounts goes to the batch."""
-
-    def __init__(self, plain: dict[str, Any], instance: Instance) -> None:
-        super().__init__(plain)
-        self._instance = instance
-
-    def get(self, path: str, default: Any = None) -> Any:
-        return self._instance.batch if path.startswith("/api/v1/accounts?") else super().get(path, default)
-
-
 async def test_a_post_dated_ahead_does_not_keep_a_short_feed_from_being_observed(
     ctx: Context, host: Host, clock: VirtualClock, rows: Rows
 ) -> None:
@@ -281,24 +209,3 @@ async def test_a_post_dated_ahead_does_not_keep_a_short_feed_from_being_observed
     newest = max(await rows("coverage"), key=lambda stretch: stretch["ends_at"])
     assert newest["starts_at"] <= START + HOUR
     assert newest["ends_at"] > START + 4 * HOUR
-
-
-async def test_a_counter_that_moved_and_moved_back_is_not_believed(
-    ctx: Context, host: Host, clock: VirtualClock, rows: Rows
-) -> None:
-    posts = [("1001", START - HOUR), ("1000", START - 2 * HOUR)]
-    instance = Instance(host, {"100": posts})
-    server = host.base.removeprefix("http://")
-    host.answers = _Batched(dict(host.answers), instance)
-    async with ctx.engine.begin() as conn:
-        identity = Identity("mastodon", f"{server}/100", f"@u100@{server}", server, f"{host.base}/@u100")
-        await accounts.add(conn, identity, now=START)
-    await run_once(ctx, clock.now())
-    page = host.answers["/api/v1/accounts/100/statuses?limit=40"]
-    posts.insert(0, ("1002", START + HOUR))
-    host.answers["/api/v1/accounts/100/statuses?limit=40"] = Reply(503)
-    assert await look(ctx, clock, START + 2 * HOUR) == {"unreachable": 1}
-    posts.remove(("1001", START - HOUR))  # two posts again, and not the same two
-    host.answers["/api/v1/accounts/100/statuses?limit=40"] = page
-    assert await look(ctx, clock, START + 4 * HOUR) == {"page": 1}
-    assert "1002" in {post["native_id"] for post in await rows("posts")}

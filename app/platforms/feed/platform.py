@@ -88,6 +88,10 @@ class FeedPlatform:
         """Never asked, as ``count``. Raises LookupError."""
         raise LookupError("feeds have no batch counter")
 
+    def least_new(self, before: int, after: int) -> int:
+        """Nothing: there is no counter."""
+        return 0
+
     def post_url(self, native_id: str, handle: str, account_native_id: str) -> str | None:
         """The id itself where it is an address; a video's page for YouTube's ids."""
         return items.post_url(native_id)
