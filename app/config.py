@@ -120,6 +120,12 @@ class Settings(BaseSettings):
         description="Keys that encrypt webhook secrets and notifiers' addresses at rest, each base64 of 32 random "
         "bytes; the first encrypts, all decrypt. Empty: a key file in `data_dir`.",
     )
+    keep_events_days: int = Field(
+        400, ge=1, description="How long events are kept; one that somebody still waits for is kept longer."
+    )
+    keep_attempts_days: int = Field(
+        30, ge=1, description="How long attempts at delivery, and deliveries that ended, are kept."
+    )
     rate_limit: int = Field(1200, ge=1, description="API requests a minute for one key.")
     open_metrics: bool = Field(False, description="Let /metrics be read without a key.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: for people on a terminal.")

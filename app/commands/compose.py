@@ -59,6 +59,8 @@ def options(settings: Settings) -> Options:
         live_gap=settings.live_gap_time,
         margins={name: timedelta(seconds=seconds) for name, seconds in settings.margins.items()},
         keep_polls=timedelta(days=settings.keep_polls_days),
+        keep_events=timedelta(days=settings.keep_events_days),
+        keep_attempts=timedelta(days=settings.keep_attempts_days),
     )
 
 

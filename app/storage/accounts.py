@@ -163,8 +163,12 @@ async def add(
 
 
 async def _host_id(conn: AsyncConnection, name: str) -> int:
-    await conn.execute(insert(hosts).values(name=name.lower()).on_conflict_do_nothing())
-    found: int = (await conn.execute(select(hosts.c.id).where(hosts.c.name == name.lower()))).scalar_one()
+    """The host's row, held until the commit: an erasure removes hosts that nobody is at any more."""
+    row = select(hosts.c.id).where(hosts.c.name == name.lower()).with_for_update(read=True, key_share=True)
+    found: int | None = None
+    while found is None:
+        await conn.execute(insert(hosts).values(name=name.lower()).on_conflict_do_nothing())
+        found = (await conn.execute(row)).scalar()
     return found
 
 

@@ -212,6 +212,7 @@ notifiers = Table(  # people: an Apprise address each
     Column("lease_token", BigInteger, nullable=False, server_default="0"),
     Column("lease_until", Instant),
     Column("next_at", Instant),  # after a failure: not before
+    Column("failing_since", Instant),  # the first failure after the last success
     Column("sent_at", Instant),
     Column("created_at", Instant, nullable=False),
     CheckConstraint("status IN ('enabled', 'disabled')", name="status"),
@@ -226,6 +227,7 @@ notices = Table(  # what a notifier has still to tell, written with the event; g
     Column("due_at", Instant, nullable=False),  # its digest closes then
 )
 Index("ix_notices_event_id", notices.c.event_id)
+Index("ix_notices_due", notices.c.notifier_id, notices.c.due_at)
 
 sources = Table(  # hosts, platforms and our own network, as far as they ever failed for many accounts together
     "sources",

@@ -69,6 +69,8 @@ class Options:
     margins: Mapping[str, timedelta] = field(default_factory=dict)
     """Settling margins in place of the documented ones."""
     keep_polls: timedelta = timedelta(days=400)
+    keep_events: timedelta = timedelta(days=400)
+    keep_attempts: timedelta = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,37 @@ Promises: short transactions; stops by itself when nothing is left to delete.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 from app import metrics
 from app.storage import figures, pruning
+from app.storage.engine import AsyncConnection
 from app.worker.context import Context
+
+#: Deletes at most some rows that are older than it is told, and says how many.
+Prune = Callable[[AsyncConnection, datetime, timedelta], Awaitable[int]]
 
 
 async def run_once(ctx: Context, now: datetime) -> int:
     """Delete what is older than it is kept; returns how many rows."""
+    options = ctx.options
+    kept: tuple[tuple[Prune, timedelta], ...] = (
+        (pruning.prune_polls, options.keep_polls),
+        (pruning.prune_attempts, options.keep_attempts),
+        (pruning.prune_deliveries, options.keep_attempts),
+        (pruning.prune_notices, options.keep_attempts),
+        (pruning.prune_events, options.keep_events),
+        (pruning.prune_pauses, options.keep_events),
+    )
+    return sum([await _prune_all(ctx, prune, now, keep) for prune, keep in kept])
+
+
+async def _prune_all(ctx: Context, prune: Prune, now: datetime, keep: timedelta) -> int:
     total = 0
     while True:
         async with ctx.engine.begin() as conn:
-            gone = await pruning.prune_polls(conn, now, ctx.options.keep_polls)
+            gone = await prune(conn, now, keep)
         total += gone
         if not gone:
             return total

@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("lease_token", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("lease_until", INSTANT),
         sa.Column("next_at", INSTANT),
+        sa.Column("failing_since", INSTANT),
         sa.Column("sent_at", INSTANT),
         sa.Column("created_at", INSTANT, nullable=False),
         sa.CheckConstraint("language IN ('en', 'fr')", name=op.f("ck_notifiers_language")),
@@ -263,6 +264,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("notifier_id", "event_id", name="pk_notices"),
     )
     op.create_index("ix_notices_event_id", "notices", ["event_id"])
+    op.create_index("ix_notices_due", "notices", ["notifier_id", "due_at"])
     op.create_table(
         "delivery_attempts",
         sa.Column("id", sa.BigInteger(), sa.Identity(), nullable=False),
