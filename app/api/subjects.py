@@ -108,7 +108,7 @@ async def delete_tag(request: Request, tag: Annotated[str, Path(max_length=600)]
     """Take the tag off every account; says how many had it."""
     shared, name = context.of(request), reading.text(tag, "tag", 64)
     async with shared.engine.begin() as conn:
-        number = await accounts.forget_tag(conn, name)
+        number = await accounts.forget_tag(conn, name, context.of(request).clock())
         if not number:
             raise NotFound("No account has this tag.", field="tag", hint="See GET /v1/tags.")
         actor = request.state.caller.prefix

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import Identity
 from app.errors import BadInput, Erased
-from app.storage import erasure
+from app.storage import erasure, rules
 from app.storage.tables import account_state, accounts, handles, hosts, source_memory, subjects
 
 ROLES = ("personal", "official", "brand")
@@ -158,6 +158,7 @@ async def add(
     new_id = added.scalar()
     if new_id is not None:
         await _begin_watching(conn, new_id, host_id, identity, now)
+        await rules.reconcile(conn, now, account_ids=[new_id])
     named = (accounts.c.platform == identity.platform) & (accounts.c.native_id == identity.native_id)
     return _account((await conn.execute(_selected().where(named))).one()), new_id is not None
 
@@ -236,6 +237,8 @@ async def patch(conn: AsyncConnection, account_id: int, changes: Mapping[str, An
         await conn.execute(update(accounts).where(accounts.c.id == account_id).values(values))
     if "status" in values and values["status"] != before.status:
         await _apply_status(conn, account_id, values["status"], now)
+    if {"tags", "subject_id", "status"} & values.keys():
+        await rules.reconcile(conn, now, account_ids=[account_id])
     return await get(conn, account_id)
 
 
@@ -269,12 +272,17 @@ async def tags(conn: AsyncConnection) -> list[tuple[str, int]]:
     return [(row[0], row[1]) for row in rows]
 
 
-async def forget_tag(conn: AsyncConnection, tag: str) -> int:
-    """Take the tag off every account. How many had it."""
+async def forget_tag(conn: AsyncConnection, tag: str, now: datetime) -> int:
+    """Take the tag off every account, and out of the scope of the rules on it. How many had it."""
     done = await conn.execute(
-        update(accounts).where(accounts.c.tags.contains([tag])).values(tags=func.array_remove(accounts.c.tags, tag))
+        update(accounts)
+        .where(accounts.c.tags.contains([tag]))
+        .values(tags=func.array_remove(accounts.c.tags, tag))
+        .returning(accounts.c.id)
     )
-    return int(done.rowcount)
+    ids = list(done.scalars())
+    await rules.reconcile(conn, now, account_ids=ids)
+    return len(ids)
 
 
 async def erase(conn: AsyncConnection, account_id: int, now: datetime) -> bool:

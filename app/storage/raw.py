@@ -24,6 +24,14 @@ async def fetch(conn: AsyncConnection, sql: str, *values: object) -> list[asyncp
         return await driver.fetch(sql, *values)
 
 
+async def begin(conn: AsyncConnection) -> None:
+    """Begin the caller's transaction at the server: a function that writes through ``fetch`` alone calls this first.
+
+    SQLAlchemy begins at its own first statement and sees none of those here: they would commit one by one.
+    """
+    await conn.exec_driver_sql("select 1")
+
+
 async def executemany(conn: AsyncConnection, sql: str, rows: Sequence[Sequence[object]]) -> None:
     """One statement for many rows, in one go. Raises sqlalchemy.exc.DBAPIError. The transaction must have begun."""
     async with _driver(conn, sql) as driver:

@@ -131,7 +131,7 @@ async def test_lists_are_filtered_and_stable(conn: AsyncConnection) -> None:
     assert await accounts.page(conn, Filter(platform="feed")) == []
     assert await accounts.count(conn, Filter(tag="odd", status="watched")) == 3
     assert await accounts.tags(conn) == [("even", 4), ("odd", 3)]
-    assert await accounts.forget_tag(conn, "odd") == 3
+    assert await accounts.forget_tag(conn, "odd", NOW) == 3
     assert await accounts.tags(conn) == [("even", 4)]
     assert await accounts.get_many(conn, [made[0].id, 999]) == {made[0].id: made[0]}
 
