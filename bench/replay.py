@@ -117,6 +117,8 @@ async def _live(ctx: Context, run: Run, replay: replay_world.Replay) -> None:
             clock.advance_to(outage.end)
             await loop.catch_up(ctx, clock.now())
         report = await poll.run_once(ctx, clock.now())
+        if report.error is not None:
+            raise RuntimeError(f"looks could not be written: {report.error}")
         run.looks.update(report.outcomes)
         run.new_posts += report.new_posts
     clock.advance_to(replay.ends_at)

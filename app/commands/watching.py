@@ -11,7 +11,7 @@ import typer
 from app.commands import compose, output, runtime
 from app.commands.local import LocalApi, local_api
 from app.commands.options import AsJson, DataDir
-from app.errors import BadInput, NotFound, QuietwatchError
+from app.errors import BadInput, NotFound, QuietwatchError, Unavailable
 from app.storage import accounts, names
 from app.worker import poll as polling
 from app.worker.context import Context
@@ -95,6 +95,8 @@ def poll(
             await _make_due(ctx, account or [])
         with output.aside.status("looking, at each host slowly") if not as_json else output.nothing():
             report = await polling.run_once(ctx, ctx.clock.now())
+        if report.error is not None:
+            raise Unavailable(f"{report.dropped} looks could not be written down: {report.error}")
         return {"polls": report.polls, "new_posts": report.new_posts, "outcomes": dict(report.outcomes)}
 
     done = _work(data_dir, work)

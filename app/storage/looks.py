@@ -70,7 +70,7 @@ _HOLD = text("""
 SELECT state.account_id
 FROM account_state AS state
 JOIN unnest(CAST(:ids AS integer[]), CAST(:tokens AS bigint[])) AS held(account_id, token)
-  ON held.account_id = state.account_id AND held.token = state.lease_token
+  ON held.account_id = state.account_id AND held.token = state.lease_token AND state.lease_until IS NOT NULL
 ORDER BY state.account_id
 FOR UPDATE OF state
 """)
@@ -140,6 +140,7 @@ WHERE state.account_id = new.account_id AND state.lease_token = new.token
 async def hold(conn: AsyncConnection, tokens: Mapping[int, int]) -> set[int]:
     """Lock the rows of these accounts whose lease token still matches; only they may be written.
 
+    Who has written has ended its lease: a group that is tried again because nobody heard of its commit writes nothing.
     The accounts' own rows are locked first, as erasure does it, so that the two never wait for each other.
     """
     ids = sorted(tokens)

@@ -68,6 +68,8 @@ class Poller:
         """Lease due accounts as far as there is room and start visiting their hosts; returns how many."""
         self._forget()
         options = self._ctx.options
+        if self.intake.resting_until is not None and now < self.intake.resting_until:
+            return 0  # nobody is asked for what cannot be written down
         room = min(options.claim, options.in_flight - self.held)
         if room <= 0:
             return 0
