@@ -65,6 +65,7 @@ Ports = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], NoDecode, BeforeV
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 SecretKeys = Annotated[list[Annotated[SecretStr, AfterValidator(_sealing_key)]], NoDecode, BeforeValidator(_split)]
 Margins = Annotated[dict[str, Annotated[int, Field(ge=0, le=86400)]], NoDecode, BeforeValidator(_pairs)]
+Canaries = Annotated[dict[str, str], NoDecode, BeforeValidator(_pairs)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
@@ -125,6 +126,11 @@ class Settings(BaseSettings):
     )
     keep_attempts_days: int = Field(
         30, ge=1, description="How long attempts at delivery, and deliveries that ended, are kept."
+    )
+    canaries: Canaries = Field(
+        {},
+        description="By platform a watched account known to be alive, `bluesky=bluesky:news.example`: where it fails "
+        "or falls silent, the platform is held to be degraded.",
     )
     rate_limit: int = Field(1200, ge=1, description="API requests a minute for one key.")
     open_metrics: bool = Field(False, description="Let /metrics be read without a key.")

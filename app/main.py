@@ -29,6 +29,7 @@ from app.api import (
     participation,
     problems,
     silence,
+    sources,
     streaks,
     subjects,
 )
@@ -102,7 +103,20 @@ def create_app(
     )
     for page in (board, account, signin, assets):
         app.include_router(page.router)
-    for noun in (health, imports, accounts, history, streaks, silence, participation, subjects, about, keys, audit):
+    for noun in (
+        health,
+        imports,
+        accounts,
+        history,
+        streaks,
+        silence,
+        participation,
+        subjects,
+        about,
+        sources,
+        keys,
+        audit,
+    ):
         app.include_router(noun.router)
     problems.install(app)
     openapi.install(app)

@@ -176,6 +176,32 @@ class Imported(Page):
     items: list[ImportedRow]
 
 
+class SourceName(BaseModel):
+    """How far a failure reaches; ``name`` is null for our own network."""
+
+    scope: Literal["host", "platform", "network"]
+    name: str | None = Field(examples=["mastodon.example"])
+
+
+class SourceHealth(BaseModel):
+    """A host, a platform or our own network that failed for many accounts at once, now or earlier."""
+
+    source: SourceName
+    degraded: bool
+    since: datetime | None = Field(description="Since when it has been degraded.")
+    recovered_at: datetime | None
+    reason: str | None
+    failing: int = Field(description="Accounts that failed together when it was noticed.")
+    accounts: int
+    held: int = Field(description="Quiet transitions that wait for it, to be decided on fresh evidence.")
+
+
+class Sources(Page):
+    """Sources, the degraded ones first."""
+
+    items: list[SourceHealth]
+
+
 class Change(BaseModel):
     """One change that somebody made."""
 

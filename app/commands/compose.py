@@ -61,6 +61,7 @@ def options(settings: Settings) -> Options:
         keep_polls=timedelta(days=settings.keep_polls_days),
         keep_events=timedelta(days=settings.keep_events_days),
         keep_attempts=timedelta(days=settings.keep_attempts_days),
+        canaries=settings.canaries,
     )
 
 

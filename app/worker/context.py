@@ -71,6 +71,8 @@ class Options:
     keep_polls: timedelta = timedelta(days=400)
     keep_events: timedelta = timedelta(days=400)
     keep_attempts: timedelta = timedelta(days=30)
+    canaries: Mapping[str, str] = field(default_factory=dict)
+    """By platform the natural key of an account that is known to be alive."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.storage import claims
-from app.worker import prune
+from app.worker import prune, sources
 from app.worker.context import Context
 from app.worker.intake import Report
 from app.worker.poll import Poller
@@ -23,6 +23,7 @@ log = structlog.get_logger()
 TICK = timedelta(seconds=1)
 GAUGES = timedelta(seconds=30)
 PRUNE = timedelta(hours=6)
+SOURCES = timedelta(seconds=30)
 #: How long visits may go on after the request to stop: a request under way takes at most 30 s, a service has 20.
 GRACE = timedelta(seconds=12)
 #: Who is overdue by more than this was missed in a pause of ours, not by chance.
@@ -35,6 +36,7 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
     scheduler = Scheduler()
     scheduler.every("poll", TICK, worker.tick)
     scheduler.every("gauges", GAUGES, lambda: prune.set_gauges(ctx, ctx.clock.now()))
+    scheduler.every("sources", SOURCES, lambda: sources.run_once(ctx, ctx.clock.now()))
     scheduler.every("prune", PRUNE, lambda: prune.run_once(ctx, ctx.clock.now()))
     scheduler.start()
     try:
