@@ -51,6 +51,7 @@ POINTS: dict[str, tuple[Any, str]] = {
     "write_looks": (looks, "write_looks"),
     "write_states": (looks, "write_states"),
     "last_posts": (sightings, "refresh_last_posts"),
+    "first_gaps": (gaps, "begin"),
     "gaps": (gaps, "refresh"),
     "commit": (ingest, "apply"),
     "count": (visit, "count"),

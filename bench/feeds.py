@@ -26,6 +26,7 @@ from typing import Any
 import uvloop
 
 from app import logs
+from app.commands.serving import settle_memory
 from app.domain.models import Identity
 from app.platforms import platforms
 from app.storage import accounts
@@ -114,6 +115,7 @@ class Ours:
 
     def __init__(self, database: str, base: str, number: int) -> None:
         self.runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)  # as the service runs
+        settle_memory()  # as the service does
         self.engine = create_engine(database)
         self.clock = VirtualClock(datetime.now(UTC))
         self.runner.run(self._open(base, number))

@@ -174,8 +174,9 @@ def known_at(stretches: Iterable[Stretch], as_of: datetime | None, kinds: Kind) 
     # int's own "and": IntFlag's costs more than all the rest.
     relevant = [(known, row) for known, row in rows if int.__and__(row.kinds, kinds)]
     if all(int.__and__(row.kinds, kinds) == kinds for _, row in relevant):
-        live = normalise([known for known, row in relevant if row.live])
-        whole = live if all(row.live for _, row in relevant) else normalise([known for known, _ in relevant])
+        seen_live = [known for known, row in relevant if row.live]
+        live = normalise(seen_live)
+        whole = live if len(seen_live) == len(relevant) else normalise([known for known, _ in relevant])
         unseen = NO_KIND if relevant or not rows else kinds
     else:
         live = _shared([[known for known, row in relevant if row.live and kind & row.kinds] for kind in kinds])
@@ -185,7 +186,7 @@ def known_at(stretches: Iterable[Stretch], as_of: datetime | None, kinds: Kind) 
             unseen &= ~row.kinds
     return Covered(
         live=live,
-        retrospective=subtract(whole, live) if whole != live else (),
+        retrospective=() if whole == live else subtract(whole, live) if live else whole,
         gaps=tuple([(known, row.largest_gap) for known, row in relevant]),
         lag=max([row.lag for _, row in relevant], default=ZERO),
         unseen_kinds=unseen,
@@ -217,17 +218,27 @@ def _shared(sets: Sequence[Sequence[Interval]]) -> tuple[Interval, ...]:
 def head_of(stretches: Iterable[Stretch], kinds: Kind) -> Head | None:
     """The contiguous coverage of all these kinds that ends last; None before the first look that showed them all."""
     rows = list(stretches)
-    looks = [max((row.recorded_to for row in rows if kind & row.kinds), default=None) for kind in kinds]
-    known = [at for at in looks if at is not None]
-    if not known or len(known) < len(looks):
+    looked_at = _last_look(rows, kinds)
+    if looked_at is None:
         return None
     covered = known_at(rows, None, kinds)
     whole = covered.all()
-    points = [row.end for row in rows if row.kinds & kinds == kinds and row.start == row.end]
+    points = [row.end for row in rows if row.start == row.end and row.kinds & kinds == kinds]
     if points and (not whole or max(points) > whole[-1].end):
-        return Head(max(points), max(points), None, min(known))
+        return Head(max(points), max(points), None, looked_at)
     if not whole:
         return None
     start, end = whole[-1].start, whole[-1].end
     live = covered.live[-1] if covered.live and covered.live[-1].end == end else None
-    return Head(start, end, max(live.start, start) if live else None, min(known))
+    return Head(start, end, max(live.start, start) if live else None, looked_at)
+
+
+def _last_look(rows: Sequence[Stretch], kinds: Kind) -> datetime | None:
+    """The last look by which each of the kinds was seen; None where one never was."""
+    if not rows or not kinds:
+        return None
+    if all(int.__and__(row.kinds, kinds) == kinds for row in rows):  # the usual case, without taking kinds apart
+        return max([row.recorded_to for row in rows])
+    looks = [max((row.recorded_to for row in rows if kind & row.kinds), default=None) for kind in kinds]
+    known = [at for at in looks if at is not None]
+    return min(known) if len(known) == len(looks) else None

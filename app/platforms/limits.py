@@ -21,6 +21,7 @@ _PREFIXES = ("x-ratelimit-", "ratelimit-", "x-rate-limit-")
 _EPOCH_FLOOR = 1_000_000_000  # a reset of 31 years from now is no duration: it is an epoch (2001 or later)
 _EPOCH_MS_FLOOR = 100_000_000_000
 _SLACK = timedelta(seconds=1)  # Date has whole seconds
+_NONE = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ def budget(headers: Mapping[str, str], at: datetime) -> Budget | None:
     (Reddit, the IETF draft). A moment on the source's clock is moved to ours by the ``Date`` of the same answer.
     """
     for prefix in _PREFIXES:
-        remaining = _number(headers.get(prefix + "remaining", ""))
+        if prefix + "remaining" not in headers:
+            continue
+        remaining = _number(headers[prefix + "remaining"])
         reset = _reset_at(headers.get(prefix + "reset", "").strip(), headers, at)
         if remaining is not None and reset is not None:
             limit = _number(headers.get(prefix + "limit", ""))
@@ -73,8 +76,8 @@ def staleness(headers: Mapping[str, str], at: datetime) -> timedelta:
     if cached is None:
         cached = _freshness(headers.get("cache-control", ""))
     date = http_date(headers.get("date", ""))
-    apparent = timedelta(0) if date is None else at - date
-    return min(max(cached, apparent, timedelta(0)), LONGEST_AGE)
+    apparent = _NONE if date is None else at - date
+    return min(max(cached, apparent, _NONE), LONGEST_AGE)
 
 
 def skew(headers: Mapping[str, str], at: datetime) -> timedelta:
@@ -84,8 +87,8 @@ def skew(headers: Mapping[str, str], at: datetime) -> timedelta:
     """
     date = http_date(headers.get("date", ""))
     if date is None:
-        return timedelta(0)
-    difference = date - at + (_age(headers) or timedelta(0))
+        return _NONE
+    difference = date - at + (_age(headers) or _NONE)
     return min(max(difference, -LONGEST_AGE), LONGEST_AGE)
 
 
@@ -102,12 +105,17 @@ def http_date(text: str) -> datetime | None:
 
 
 def _age(headers: Mapping[str, str]) -> timedelta | None:
-    ages = [_number(part) for part in headers.get("age", "").split(",")[:8]]
+    told = headers.get("age")
+    if told is None:
+        return None
+    ages = [_number(part) for part in told.split(",")[:8]]
     readable = [age for age in ages if age is not None and age >= 0]
     return _bounded(max(readable), LONGEST_AGE) if readable else None
 
 
 def _freshness(cache_control: str) -> timedelta:
+    if not cache_control:
+        return _NONE
     found: dict[str, float] = {}
     for directive in cache_control.lower().split(",")[:32]:
         name, _, value = directive.partition("=")

@@ -2,7 +2,7 @@
 
 May assume, for writes, that the caller's transaction holds the account's row. A streak is the stretch between two
 consecutive counted posts of the default kinds; back-dated posts do not break one. A row is kept while no later streak
-is at least as long (``domain.gaps``) or while no later streak has as long a proven part, so both longest lengths, the
+is at least as long or while no later streak has as long a proven part, so both longest lengths, the
 possible and the proven one, are exact for every window that ends now. Promises: nothing unproven is called proven.
 """
 
@@ -11,23 +11,22 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.domain import gaps as stairs
 from app.domain.coverage import known_at
-from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Stretch
-from app.domain.silence import TICK
+from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Post, Stretch
+from app.domain.silence import TICK, UNDATED, ZERO
 from app.storage import coverage
 from app.storage.posts import BREAKS, EARLIEST, LATEST
-from app.storage.raw import fetch
+from app.storage.raw import copy_rows, fetch
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """A closed streak [starts_at, ends_at); seen without a break from its start up to ``proven_until``."""
 
     starts_at: datetime
@@ -58,27 +57,37 @@ _STORED = """
 select account_id, starts_at, ends_at, proven_until from gaps where account_id = any($1::int[])
 order by account_id, ends_at
 """
-_DROP = text("delete from gaps where account_id = any(cast(:ids as integer[]))")
-_KEEP = text("""
-insert into gaps (account_id, starts_at, ends_at, proven_until)
-select * from unnest(cast(:ids as integer[]), cast(:starts as timestamptz[]), cast(:ends as timestamptz[]),
-                     cast(:proven as timestamptz[]))
+_DROP = text("""
+delete from gaps using unnest(cast(:ids as integer[]), cast(:ends as timestamptz[])) gone(id, ends_at)
+where gaps.account_id = any(cast(:ids as integer[])) and gaps.account_id = gone.id and gaps.ends_at = gone.ends_at
 """)
+_FIELDS = ("account_id", "starts_at", "ends_at", "proven_until")
 
 
-async def refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) -> None:
+async def begin(conn: AsyncConnection, found: Mapping[int, tuple[Iterable[Post], Iterable[Stretch]]]) -> None:
+    """Write the rows of accounts of which these are all posts and all coverage: there was nothing before."""
+    rows = {account_id: keep(read_gaps(_made(posts), covered)) for account_id, (posts, covered) in found.items()}
+    await _replace(conn, rows, {})
+
+
+async def refresh(
+    conn: AsyncConnection, since: Mapping[int, datetime | None], covered: Mapping[int, Sequence[Stretch]] | None = None
+) -> None:
     """Bring the rows of these accounts up to date after posts were added or coverage has changed.
 
     The value is the earliest moment that is affected; None rebuilds the account from all its posts. Only streaks from
     the last post before that moment on are read again, unless one that was kept was split by a post that surfaced
-    late: what it had dominated counts again, and the account is rebuilt.
+    late: what it had dominated counts again, and the account is rebuilt. ``covered``: all the coverage of accounts
+    of which the caller knows it.
     """
-    split = await _refresh(conn, since)
+    split = await _refresh(conn, since, covered or {})
     if split:
-        await _refresh(conn, dict.fromkeys(split))
+        await _refresh(conn, dict.fromkeys(split), covered or {})
 
 
-async def _refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) -> list[int]:
+async def _refresh(
+    conn: AsyncConnection, since: Mapping[int, datetime | None], covered: Mapping[int, Sequence[Stretch]]
+) -> list[int]:
     """Refresh; returns the accounts that must be rebuilt instead and were left as they are."""
     if not since:
         return []
@@ -88,7 +97,9 @@ async def _refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) 
     for account_id, posted_at, earliest in await fetch(conn, _TIMES, ids, starts):
         times[account_id].append((posted_at, earliest))
     begin = min((made[0][0] for made in times.values()), default=LATEST)
-    stretches = await coverage.load(conn, ids, window=Interval(min(begin, *starts), LATEST))
+    unread = [account_id for account_id in ids if account_id not in covered]
+    window = Interval(min(begin, *starts), LATEST)
+    stretches = {**covered, **(await coverage.load(conn, unread, window=window) if unread else {})}
     stored = await load(conn, ids)
     changed: dict[int, list[Gap]] = {}
     split: list[int] = []
@@ -100,8 +111,22 @@ async def _refresh(conn: AsyncConnection, since: Mapping[int, datetime | None]) 
             split.append(account_id)
         elif (kept := keep([*before, *fresh])) != stored[account_id]:
             changed[account_id] = kept
-    await _replace(conn, changed)
+    await _replace(conn, changed, stored)
     return split
+
+
+def _made(posts: Iterable[Post]) -> list[Made]:
+    """As ``_TIMES`` reads them."""
+    found: list[Made] = []
+    for post in posts:
+        if post.kind & DEFAULT_KINDS and not post.note & DateNote.BACKDATED:
+            after = post.posted_after
+            if after is not None:
+                found.append((post.posted_at, min(after, post.posted_at)))
+            else:
+                found.append((post.posted_at, None if post.note & UNDATED else post.posted_at))
+    found.sort(key=itemgetter(0))
+    return found
 
 
 def _before(stored: Sequence[Gap], times: Sequence[Made], fresh: Sequence[Gap]) -> list[Gap] | None:
@@ -114,19 +139,21 @@ def _before(stored: Sequence[Gap], times: Sequence[Made], fresh: Sequence[Gap]) 
     return [gap for gap in stored if gap.ends_at <= first]
 
 
-async def _replace(conn: AsyncConnection, kept: Mapping[int, Sequence[Gap]]) -> None:
-    if not kept:
-        return
-    await conn.execute(_DROP, {"ids": list(kept)})
-    rows = [(account_id, gap) for account_id, gaps in kept.items() for gap in gaps]
+async def _replace(
+    conn: AsyncConnection, kept: Mapping[int, Sequence[Gap]], stored: Mapping[int, Sequence[Gap]]
+) -> None:
+    """Only the rows that differ are written."""
+    gone: list[tuple[int, datetime]] = []
+    rows: list[tuple[object, ...]] = []
+    for account_id, gaps in kept.items():
+        before = frozenset(stored.get(account_id, ()))
+        rows += [(account_id, *gap) for gap in gaps if gap not in before]
+        gone += [(account_id, gap.ends_at) for gap in before.difference(gaps)]
+    if gone:
+        ids, ends = map(list, zip(*gone, strict=True))
+        await conn.execute(_DROP, {"ids": ids, "ends": ends})
     if rows:
-        values = {
-            "ids": [account_id for account_id, _ in rows],
-            "starts": [gap.starts_at for _, gap in rows],
-            "ends": [gap.ends_at for _, gap in rows],
-            "proven": [gap.proven_until for _, gap in rows],
-        }
-        await conn.execute(_KEEP, values)
+        await copy_rows(conn, "gaps", _FIELDS, rows)
 
 
 async def load(conn: AsyncConnection, account_ids: Sequence[int]) -> dict[int, list[Gap]]:
@@ -158,10 +185,12 @@ def read_gaps(times: Sequence[Made], stretches: Iterable[Stretch]) -> list[Gap]:
 
 def keep(gaps: Sequence[Gap]) -> list[Gap]:
     """Of streaks sorted by end those that are the longest, or the longest proven, of some window that ends now."""
-    whole: tuple[Interval, ...] = ()
-    proven: tuple[Interval, ...] = ()
-    for gap in gaps:
-        whole = stairs.append(whole, Interval(gap.starts_at, gap.ends_at))
-        proven = stairs.append(proven, Interval(gap.starts_at, gap.proven_until))
-    wanted = {piece.start for piece in (*whole, *proven)}
-    return [gap for gap in gaps if gap.starts_at in wanted]
+    kept: list[Gap] = []
+    longest = longest_proven = ZERO
+    for gap in reversed(gaps):
+        whole, proven = gap.ends_at - gap.starts_at, gap.proven_until - gap.starts_at
+        if whole > longest or proven > longest_proven:
+            kept.append(gap)
+            longest, longest_proven = max(whole, longest), max(proven, longest_proven)
+    kept.reverse()
+    return kept

@@ -55,10 +55,10 @@ def finding(claim: Claim, look: Look, exchanges: Sequence[Exchange], now: dateti
     return Finding(
         claim,
         look,
-        min((answer.requested_at for answer in answers), default=now),
+        min([answer.requested_at for answer in answers], default=now),
         seen_by=now,
-        stale=max((staleness(a.headers, a.requested_at) for a in answers), default=timedelta(0)),
-        skew=max((skew(a.headers, a.requested_at) for a in answers), key=abs, default=timedelta(0)),
+        stale=max([staleness(a.headers, a.requested_at) for a in answers], default=timedelta(0)),
+        skew=max([skew(a.headers, a.requested_at) for a in answers], key=abs, default=timedelta(0)),
         exchanges=tuple(exchanges),
         **more,  # type: ignore[arg-type]  # checked, counter
     )

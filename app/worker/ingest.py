@@ -23,7 +23,7 @@ from app.storage.sightings import NewPosts
 from app.worker.buckets import bucket_of
 from app.worker.context import Context
 from app.worker.findings import Finding
-from app.worker.judging import Known, Stored, Verdict, judge, unknown_ids
+from app.worker.judging import Known, Stored, Verdict, judge, stretches_after, unknown_ids
 from app.worker.remembering import believed_target, remembered
 from app.worker.standing import gaps_since, look_of, next_look_of, observed_days, state_after
 
@@ -122,9 +122,19 @@ async def _write(conn: AsyncConnection, entries: Sequence[Entry], now: datetime)
     shown = {e.account_id for e in entries if isinstance(e.found.look, Page)}
     observed = {state.account_id: observed_days(state) for state in states if state.account_id in shown}
     await sightings.refresh_last_posts(conn, observed, now)
-    changed = {e.account_id: since for e in entries if (since := gaps_since(e.found, e.verdict)) is not ...}
-    await gaps.refresh(conn, changed)
+    await _write_gaps(conn, entries)
     await _write_rare(conn, entries, now)
+
+
+async def _write_gaps(conn: AsyncConnection, entries: Sequence[Entry]) -> None:
+    """Closed streaks. What the look itself has brought, or its claim, is not read again."""
+    first = [e for e in entries if e.found.claim.polled_at is None and e.verdict.news]
+    await gaps.begin(conn, {e.account_id: (e.verdict.news, [g.stretch for g in e.verdict.coverage]) for e in first})
+    later = [e for e in entries if e.found.claim.polled_at is not None]
+    changed = {e.account_id: since for e in later if (since := gaps_since(e.found, e.verdict)) is not ...}
+    whole = (e for e in later if e.account_id in changed and len(e.found.claim.heads) < HEADS)
+    covered = {e.account_id: stretches_after(e.found.claim, e.verdict.coverage) for e in whole}
+    await gaps.refresh(conn, changed, covered)
 
 
 async def _write_rare(conn: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:

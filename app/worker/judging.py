@@ -159,7 +159,7 @@ def _late(claim: Claim, news: Sequence[Post]) -> int:
     covered = claim.covered_until
     if covered is None:
         return 0
-    return sum(post.posted_at < covered and not post.note & DateNote.BACKDATED for post in news)
+    return sum([post.posted_at < covered and not post.note & DateNote.BACKDATED for post in news])
 
 
 def _renamed(memory: PageMemory, renamed: Mapping[str, str]) -> PageMemory:

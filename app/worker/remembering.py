@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.domain.joining import PageMemory
 from app.domain.models import Failure, Page
@@ -19,22 +20,23 @@ from app.worker.findings import Finding, kept_validators, permanent_target
 #: Sightings of the same permanent redirect before it is believed, and the least time between two that count.
 SIGHTINGS = 3
 APART = timedelta(hours=24)
+Changes = dict[str, Any]
 
 
 def remembered(found: Finding, page: PageMemory | None) -> Memory:
     """The memory after this look; equal to the claimed one where nothing changed."""
-    before = found.claim.memory
-    look = found.look
+    before, look = found.claim.memory, found.look
     if isinstance(look, Failure) or found.void is not None:
-        return _without_redirect(before) if _stayed(found) else before
-    memory = _with_redirect(_with_validators(before, found), found)
-    if isinstance(look, Page):
-        memory = replace(memory, least_interval=look.least_interval)
-        if look.memory is not None:
-            memory = replace(memory, platform=look.memory)
-    elif look.least_interval is not None:
-        memory = replace(memory, least_interval=look.least_interval)
-    return memory if page is None else _with_page(memory, page)
+        changes = _without_redirect(before) if _stayed(found) else {}
+    else:
+        changes = _validators(before, found) | _redirect(before, found)
+        if isinstance(look, Page) or look.least_interval is not None:
+            changes["least_interval"] = look.least_interval
+        if isinstance(look, Page) and look.memory is not None:
+            changes["platform"] = look.memory
+        if page is not None:
+            changes |= _page(page)
+    return replace(before, **changes) if changes else before
 
 
 def believed_target(before: Memory, after: Memory) -> str | None:
@@ -51,40 +53,38 @@ def validators_in(memory: Memory) -> Validators | None:
     return Validators(memory.validator_url, memory.etag, memory.last_modified)
 
 
-def _with_validators(memory: Memory, found: Finding) -> Memory:
+def _validators(memory: Memory, found: Finding) -> Changes:
     kept = kept_validators(validators_in(memory), found.exchanges)
-    if kept is None:
-        kept = Validators("")
-    if (memory.validator_url or "", memory.etag, memory.last_modified) == (kept.url, kept.etag, kept.last_modified):
-        return memory
-    if kept.etag is kept.last_modified is None:
-        return replace(memory, validator_url=None, etag=None, last_modified=None)
-    return replace(memory, validator_url=kept.url, etag=kept.etag, last_modified=kept.last_modified)
+    if kept is None or kept.etag is kept.last_modified is None:
+        return {"validator_url": None, "etag": None, "last_modified": None} if memory.validator_url is not None else {}
+    if (memory.validator_url, memory.etag, memory.last_modified) == (kept.url, kept.etag, kept.last_modified):
+        return {}
+    return {"validator_url": kept.url, "etag": kept.etag, "last_modified": kept.last_modified}
 
 
-def _with_page(memory: Memory, page: PageMemory) -> Memory:
-    ids = tuple(name for name, _ in page.ids_times)
-    times = tuple(at for _, at in page.ids_times)
-    return replace(memory, page_ids=ids, page_times=times, missing_ids=tuple(sorted(page.missing)))
+def _page(page: PageMemory) -> Changes:
+    ids = tuple([name for name, _ in page.ids_times])
+    times = tuple([at for _, at in page.ids_times])
+    return {"page_ids": ids, "page_times": times, "missing_ids": tuple(sorted(page.missing))}
 
 
-def _with_redirect(memory: Memory, found: Finding) -> Memory:
+def _redirect(memory: Memory, found: Finding) -> Changes:
     if not found.exchanges:
-        return memory
+        return {}
     target = permanent_target(found.exchanges)
     if target is None or _is_downgrade(found.exchanges[0].request.url, target):
         return _without_redirect(memory)
     if target != memory.redirect_to:
-        return replace(memory, redirect_to=target, redirect_seen=1, redirect_at=found.looked_at)
+        return {"redirect_to": target, "redirect_seen": 1, "redirect_at": found.looked_at}
     if _is_next(memory.redirect_at, found.looked_at):
-        return replace(memory, redirect_seen=memory.redirect_seen + 1, redirect_at=found.looked_at)
-    return memory
+        return {"redirect_seen": memory.redirect_seen + 1, "redirect_at": found.looked_at}
+    return {}
 
 
-def _without_redirect(memory: Memory) -> Memory:
+def _without_redirect(memory: Memory) -> Changes:
     if memory.redirect_to is None:
-        return memory
-    return replace(memory, redirect_to=None, redirect_seen=0, redirect_at=None)
+        return {}
+    return {"redirect_to": None, "redirect_seen": 0, "redirect_at": None}
 
 
 def _stayed(found: Finding) -> bool:

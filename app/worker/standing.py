@@ -172,4 +172,4 @@ def _counter(found: Finding) -> int | None:
 
 
 def _counts(post: Post) -> bool:
-    return not post.note & DateNote.BACKDATED
+    return post.note is DateNote.NONE or not post.note & DateNote.BACKDATED

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain import silence as judge
 from app.domain.coverage import known_at
-from app.domain.models import DEFAULT_KINDS, Kind, Post, Stretch
+from app.domain.models import DEFAULT_KINDS, DateNote, Kind, Post, Stretch
 from app.storage import coverage, gaps, posts, streaks
 from app.storage.gaps import Gap, keep
 from app.storage.names import Selection
@@ -77,6 +77,29 @@ async def test_new_posts_need_no_rebuild(engine: AsyncEngine) -> None:
         assert appended == await gaps.load(conn, [account.id])
         assert 0 < len(appended[account.id]) < 40
         await refresh_last_posts(conn, {account.id: 28.0}, NOW)
+
+
+async def test_the_first_look_needs_no_reading(engine: AsyncEngine) -> None:
+    """What a first look brings gives the same rows as building them from what it has stored."""
+    rng = random.Random(5)  # noqa: S311 - no secret
+    notes = (DateNote.NONE, DateNote.NONE, DateNote.ZONE_ASSUMED, DateNote.MISSING, DateNote.BACKDATED)
+    async with engine.begin() as conn:
+        for number in range(30):
+            account = await add_account(conn, f"first-{number}")
+            made = []
+            for part in range(rng.randint(0, 12)):
+                at, note = NOW - HOUR * rng.randint(1, 90), rng.choice(notes)
+                after = at - HOUR * rng.randint(-1, 3) if note is DateNote.MISSING and rng.random() < 0.5 else None
+                kind = rng.choice((Kind.ORIGINAL, Kind.REPLY, Kind.STORY))
+                made.append(Post(f"{part}", kind, at, NOW, note=note, posted_after=after))
+            start = NOW - HOUR * rng.randint(1, 90)
+            stretches = [Stretch(start, NOW, DEFAULT_KINDS, False, NOW, NOW)]
+            await insert_posts(conn, [NewPosts(account.id, tuple(made))])
+            await add_coverage(conn, account.id, stretches)
+            await gaps.begin(conn, {account.id: (made, stretches)})
+            begun = await gaps.load(conn, [account.id])
+            await gaps.refresh(conn, {account.id: None})
+            assert begun == await gaps.load(conn, [account.id])
 
 
 @pytest.mark.parametrize("seed", range(3))
