@@ -55,6 +55,18 @@ api_seconds = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
     registry=REGISTRY,
 )
+deliveries = Counter(
+    "quietwatch_deliveries",
+    "Attempts to deliver to webhooks, by what became of the delivery (delivered, pending, failed, held)",
+    ["fate"],
+    registry=REGISTRY,
+)
+delivery_seconds = Histogram(
+    "quietwatch_delivery_seconds",
+    "Time an attempt to deliver took",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
+    registry=REGISTRY,
+)
 accounts = Gauge("quietwatch_accounts", "Accounts by platform and status", ["platform", "status"], registry=REGISTRY)
 coverage_share = Gauge(
     "quietwatch_coverage_share",

@@ -5,6 +5,7 @@ May assume a running loop. Promises: every request of the process goes through o
 
 from __future__ import annotations
 
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -26,6 +27,10 @@ from app.worker.context import Context, Options
 from app.worker.fetch import Fetcher
 from app.worker.guard import Guard
 from app.worker.parse_pool import ParsePool
+from app.worker.post import Poster
+
+#: Lanes of webhooks at most; open files that are enough for them, and for everything beside them.
+_MOST_LANES, _FILES, _OTHER_FILES = 2_000, 8_192, 1_000
 
 
 def user_agent(settings: Settings) -> str:
@@ -59,16 +64,27 @@ def options(settings: Settings) -> Options:
         live_gap=settings.live_gap_time,
         margins={name: timedelta(seconds=seconds) for name, seconds in settings.margins.items()},
         keep_polls=timedelta(days=settings.keep_polls_days),
+        lanes=_lanes(),
         keep_events=timedelta(days=settings.keep_events_days),
         keep_attempts=timedelta(days=settings.keep_attempts_days),
         canaries=settings.canaries,
     )
 
 
+def _lanes() -> int:
+    """As many lanes as there can be connections: the limit of open files is raised as far as we may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if limit > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return max(50, min(_MOST_LANES, max(soft, limit) - _OTHER_FILES))
+
+
 @asynccontextmanager
 async def worker_context(settings: Settings, engine: AsyncEngine) -> AsyncIterator[Context]:
     """What every job is given."""
     clients, pool = Clients(guard(settings)), ParsePool()
+    poster = Poster(guard(settings), user_agent(settings))
     try:
         yield Context(
             engine=engine,
@@ -78,9 +94,11 @@ async def worker_context(settings: Settings, engine: AsyncEngine) -> AsyncIterat
             parser=pool,
             options=options(settings),
             sealer=sealer(settings.sealing_keys, settings.data_dir),
+            poster=poster,
         )
     finally:
         clients.close()
+        poster.close()
         pool.close()
 
 

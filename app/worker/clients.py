@@ -22,7 +22,11 @@ SHUTDOWN_SECONDS = 1.0
 
 
 class Clients:
-    """Exchanges by origin. Use within one event loop; ``close`` at the end."""
+    """Exchanges by origin. Use within one event loop; ``close`` at the end.
+
+    ``repeats`` False: a request that may have arrived is never sent again by itself. ``open_seconds`` bounds names,
+    connection and handshake together.
+    """
 
     def __init__(
         self,
@@ -30,16 +34,23 @@ class Clients:
         tls: ssl.SSLContext | None = None,
         most_idle: int = 500,
         idle_seconds: float = 60.0,
+        *,
+        connection: type[Connection] = Connection,
+        repeats: bool = True,
+        open_seconds: float | None = None,
     ) -> None:
         self._guard = guard
         self._tls = tls or verified_tls()
         self._most_idle = most_idle
         self._idle_seconds = idle_seconds
+        self._connection = connection
+        self._repeats = repeats
+        self._open_seconds = open_seconds
         self._idle: dict[Origin, list[Connection]] = {}
         self._by_age: OrderedDict[Connection, tuple[Origin, asyncio.TimerHandle]] = OrderedDict()
 
     async def exchange(self, origin: Origin, request: bytes) -> Answer:
-        """The answer to one GET. Asks once more on a new connection where a kept one had been closed meanwhile.
+        """The answer to one request. Asks once more on a new connection where a kept one had been closed meanwhile.
 
         Raises NetworkError: ``forbidden_address``, ``dns``, ``connect``, ``tls``, ``incomplete``, ``protocol`` or
         ``too_large``.
@@ -49,8 +60,14 @@ class Clients:
             try:
                 return await self._run(kept, origin, request)
             except Unanswered:
-                pass
-        return await self._run(await self._open(origin), origin, request)
+                if not self._repeats:
+                    raise
+        try:
+            async with asyncio.timeout(self._open_seconds):
+                connection = await self._open(origin)
+        except TimeoutError as error:
+            raise NetworkError("connect") from error
+        return await self._run(connection, origin, request)
 
     def close(self) -> None:
         """Drop every idle connection."""
@@ -87,9 +104,9 @@ class Clients:
         loop = asyncio.get_running_loop()
         try:
             if not origin.secure:
-                return (await loop.create_connection(Connection, sock=sock))[1]
+                return (await loop.create_connection(self._connection, sock=sock))[1]
             _, connection = await loop.create_connection(
-                Connection,
+                self._connection,
                 sock=sock,
                 ssl=self._tls,
                 server_hostname=origin.host,

@@ -40,6 +40,8 @@ class Unanswered(NetworkError):
 class Connection(asyncio.Protocol):
     """Create one per socket; ``exchange`` as long as ``reusable``; then ``close``."""
 
+    most_wire = MOST_WIRE
+
     def __init__(self) -> None:
         self.reusable = False
         self._transport: asyncio.Transport | None = None
@@ -48,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._begin()
 
     async def exchange(self, request: bytes) -> Answer:
-        """Send one GET and wait for its answer. Raises NetworkError; Unanswered where not a byte came back."""
+        """Send one request and wait for its answer. Raises NetworkError; Unanswered where not a byte came back."""
         transport = self._transport
         if transport is None or self._ended:
             raise Unanswered("incomplete")
@@ -117,7 +119,7 @@ class Connection(asyncio.Protocol):
         if self._parser.get_http_version() not in ("1.0", "1.1") or (coding or b"chunked").lower() != b"chunked":
             raise NetworkError("protocol")
         bodiless = status in (204, 304)
-        if length is not None and int(length) > MOST_WIRE and not bodiless:
+        if length is not None and int(length) > self.most_wire and not bodiless:
             raise NetworkError("too_large")
         self._open_ended = length is None and coding is None and not bodiless
         self.reusable = not self._open_ended and self._parser.should_keep_alive()
@@ -148,7 +150,7 @@ class Connection(asyncio.Protocol):
             if not self._whole:
                 cause: Any = error.__context__
                 raise cause if isinstance(cause, NetworkError) else NetworkError("protocol") from error
-        if self._wire > MOST_WIRE or (self._wire > MOST_HEAD and not self._head_done):
+        if self._wire > self.most_wire or (self._wire > MOST_HEAD and not self._head_done):
             raise NetworkError("too_large")
 
     def _finish(self) -> None:

@@ -16,6 +16,7 @@ from app.sealing import Sealer
 from app.storage.engine import AsyncEngine
 from app.worker.clock import Clock
 from app.worker.fetch import Validators
+from app.worker.post import Poster
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,6 +70,8 @@ class Options:
     margins: Mapping[str, timedelta] = field(default_factory=dict)
     """Settling margins in place of the documented ones."""
     keep_polls: timedelta = timedelta(days=400)
+    lanes: int = 2_000
+    """Lanes of endpoints that this process sends in at the same time; each has one connection open."""
     keep_events: timedelta = timedelta(days=400)
     keep_attempts: timedelta = timedelta(days=30)
     canaries: Mapping[str, str] = field(default_factory=dict)
@@ -87,7 +90,9 @@ class Context:
     """None: every body is parsed in place (tests, trusted sources)."""
     options: Options = field(default_factory=Options)
     sealer: Sealer | None = None
-    """Opens what others trusted us with. None: nothing is sent to anybody (tests of polling, single commands)."""
+    """Opens what others trusted us with. None: nothing is sent to anybody (tests of polling)."""
+    poster: Poster | None = None
+    """Sends to webhooks. None: nothing is delivered here."""
 
     def margin(self, platform: Platform) -> timedelta:
         """The settling margin in force."""

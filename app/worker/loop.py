@@ -15,6 +15,7 @@ import structlog
 from app.storage import claims
 from app.worker import prune, sources
 from app.worker.context import Context
+from app.worker.deliver import Deliverer
 from app.worker.intake import Report
 from app.worker.poll import Poller
 from app.worker.scheduler import Scheduler
@@ -33,17 +34,23 @@ LATE = timedelta(minutes=5)
 async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> Report:
     """Poll and keep house until ``stop`` is set."""
     worker = Worker(ctx)
+    deliverer = Deliverer(ctx, ctx.poster) if ctx.poster else None
     scheduler = Scheduler()
     scheduler.every("poll", TICK, worker.tick)
     scheduler.every("gauges", GAUGES, lambda: prune.set_gauges(ctx, ctx.clock.now()))
     scheduler.every("sources", SOURCES, lambda: sources.run_once(ctx, ctx.clock.now()))
     scheduler.every("prune", PRUNE, lambda: prune.run_once(ctx, ctx.clock.now()))
+    if deliverer:
+        scheduler.every("deliver", TICK, deliverer.tick)
     scheduler.start()
+    listeners = [asyncio.ensure_future(deliverer.listen())] if deliverer else []
     try:
         await stop.wait()
     finally:
         await scheduler.stop()
-        await worker.poller.stop(grace)
+        for listener in listeners:
+            listener.cancel()
+        await asyncio.gather(worker.poller.stop(grace), *([deliverer.stop()] if deliverer else []))
     return worker.poller.intake.report
 
 
