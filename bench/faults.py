@@ -32,8 +32,23 @@ from app.worker import ingest, poll, visit
 from app.worker.clock import VirtualClock
 from app.worker.context import Context, Options
 from bench import harness
-from bench.faults_world import AGAIN, HOUR, ROUND, SOURCES, START, Scripted, answered, posts_of, watch_sources
+from bench.faults_world import (
+    AGAIN,
+    HOUR,
+    ROUND,
+    SOURCES,
+    START,
+    Scripted,
+    answered,
+    forget_sources,
+    posts_of,
+    watch_sources,
+)
 
+#: Name, what arms the process, and after how many seconds it is killed where nothing does.
+Plan = tuple[str, Callable[[], None] | None, float | None]
+#: So many crashes share their sources; what is compared after each of them grows with those before it.
+SERIES = 100
 #: Where a process is killed: before and after each of these. ``commit`` is the end of the writing transaction.
 POINTS: dict[str, tuple[Any, str]] = {
     "claim": (claims, "claim_due"),
@@ -166,21 +181,13 @@ async def _answers(conn: AsyncConnection, account_id: int, state: Any) -> list[s
     return faults
 
 
-def run(database: str, plans: Sequence[tuple[str, Callable[[], None] | None, float | None]]) -> dict[str, Any]:
-    """Crash once by every plan, recover, compare."""
-    asyncio.run(watch_sources(database))
-    rounds, faults, killed = [], [], Counter[str]()
-    at = START + HOUR
-    child(database, at, None)
-    rounds.append(at)
-    for name, prepare, kill_after in plans:
-        at += ROUND
-        killed[name] += child(database, at, prepare, kill_after)
-        again = at + AGAIN
-        child(database, again, None)
-        rounds += [at, again]
-        found = asyncio.run(differences(database, rounds, again))
-        faults += [f"after {name}: {fault}" for fault in found]
+def run(database: str, plans: Sequence[Plan]) -> dict[str, Any]:
+    """Crash once by every plan, recover, compare; after every SERIES the sources begin anew."""
+    faults, killed = [], Counter[str]()
+    for start in range(0, len(plans), SERIES):
+        if start:
+            asyncio.run(forget_sources(database))
+        faults += _series(database, plans[start : start + SERIES], killed)
     return {
         "points": len({name for name, prepare, _ in plans if prepare is not None}),
         "crashes": sum(killed.values()),
@@ -190,9 +197,25 @@ def run(database: str, plans: Sequence[tuple[str, Callable[[], None] | None, flo
     }
 
 
-def plans_for(times: int, kills: int, rng: random.Random) -> list[tuple[str, Callable[[], None] | None, float | None]]:
+def _series(database: str, plans: Sequence[Plan], killed: Counter[str]) -> list[str]:
+    asyncio.run(watch_sources(database))
+    at = START + HOUR
+    child(database, at, None)
+    rounds, faults = [at], []
+    for name, prepare, kill_after in plans:
+        at += ROUND
+        killed[name] += child(database, at, prepare, kill_after)
+        again = at + AGAIN
+        child(database, again, None)
+        rounds += [at, again]
+        found = asyncio.run(differences(database, rounds, again))
+        faults += [f"after {name}: {fault}" for fault in found]
+    return faults
+
+
+def plans_for(times: int, kills: int, rng: random.Random) -> list[Plan]:
     """Each point before and after, ``times`` times at varying passings; then ``kills`` at random moments."""
-    found: list[tuple[str, Callable[[], None] | None, float | None]] = []
+    found: list[Plan] = []
     for turn in range(times):
         for point in POINTS:
             for after in (False, True):
