@@ -75,6 +75,7 @@ class Claim:
     covered_until: datetime | None = None
     covered_live_from: datetime | None = None
     host_failures: int = 0
+    counter_refused_at: datetime | None = None
     memory: Memory = field(default_factory=Memory)
     heads: tuple[Head, ...] = ()
 
@@ -85,6 +86,7 @@ SELECT state.account_id, state.host_id, state.lease_token AS token, hosts.name A
        state.polled_at, state.good_at, state.paged_at, state.proven_page, state.outcome, state.outcome_since,
        state.failures, state.counter, state.last_post_at, state.last_post_id, state.posts_per_day,
        state.covered_from, state.covered_until, state.covered_live_from, hosts.failures AS host_failures,
+       hosts.counter_refused_at,
        memory.memory, memory.validator_url, memory.etag, memory.last_modified, memory.validated_page,
        memory.least_interval, memory.redirect_to, memory.redirect_seen, memory.redirect_at,
        memory.page_ids, memory.page_times, memory.missing_ids
@@ -142,7 +144,7 @@ _PLAIN = (
     *("account_id", "host_id", "token", "host", "platform", "native_id", "handle", "created_at", "added_at"),
     *("polled_at", "good_at", "paged_at", "proven_page", "outcome", "outcome_since", "failures", "counter"),
     *("last_post_at", "last_post_id", "posts_per_day"),
-    *("covered_from", "covered_until", "covered_live_from", "host_failures"),
+    *("covered_from", "covered_until", "covered_live_from", "host_failures", "counter_refused_at"),
 )
 
 

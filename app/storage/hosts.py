@@ -59,6 +59,11 @@ async def failed(conn: AsyncConnection, host_id: int, now: datetime, until: date
     return failures
 
 
+async def note_counter(conn: AsyncConnection, host_id: int, refused_at: datetime | None) -> None:
+    """When the host last said that it has no batch counter; None: it has one."""
+    await conn.execute(update(hosts).where(hosts.c.id == host_id).values(counter_refused_at=refused_at))
+
+
 async def recovered(conn: AsyncConnection, host_id: int) -> None:
     """The host answered: its failures are over. A wait it asked for stays."""
     changed = update(hosts).where(hosts.c.id == host_id, hosts.c.failing_since.is_not(None))

@@ -58,6 +58,7 @@ hosts = Table(  # the unit of politeness
     Column("failing_since", Instant),
     Column("failures", Integer, nullable=False, server_default="0"),
     Column("reason", Text),
+    Column("counter_refused_at", Instant),  # it has no batch counter: asked again a day later
 )
 
 accounts = Table(

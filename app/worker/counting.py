@@ -17,7 +17,22 @@ from app.worker.context import Parser
 from app.worker.conversation import Send, read, unreadable
 from app.worker.findings import Exchange, Finding
 
+#: A server without a batch counter is asked for one again after this long: it may have been brought up to date.
+ASK_AGAIN = timedelta(days=1)
 Counted = list[tuple[Claim, CounterLook, tuple[Exchange, ...]]]
+
+
+def batch_size(platform: Platform, refused_at: datetime | None, now: datetime) -> int:
+    """How many accounts one request counts; 0 where there is no counter, or the host has refused it within a day."""
+    return 0 if refused_at is not None and now - refused_at < ASK_AGAIN else platform.batch_size
+
+
+def is_refused(counted: Counted) -> bool:
+    """Whether the server has no such counter: it answers with an error, and the platform says to look at each alone."""
+    return all(
+        isinstance(answer, CounterMissing) and any(each.response.status >= 400 for each in exchanges)
+        for _, answer, exchanges in counted
+    )
 
 
 def target_of(claim: Claim) -> Target:

@@ -16,7 +16,7 @@ from app.platforms.base import Platform, Request, Response
 from app.storage.claims import Claim, Memory
 from app.worker.context import Context
 from app.worker.conversation import converse
-from app.worker.counting import page_is_due, target_of
+from app.worker.counting import batch_size, page_is_due, target_of
 from app.worker.fetch import Validators
 from app.worker.findings import Exchange, Finding, SendWith, finding
 from app.worker.history import read_back
@@ -28,7 +28,8 @@ _TRIES = 3
 async def look_at(ctx: Context, platform: Platform, claim: Claim, send: SendWith, counter: int | None) -> Finding:
     """Look at the account's page. Raises Closed where the host may not be asked now."""
     due = page_is_due(claim, ctx.clock.now())
-    validators = validators_for(claim.memory, due and not platform.batch_size, due and bool(platform.batch_size))
+    counted = bool(batch_size(platform, claim.counter_refused_at, ctx.clock.now()))
+    validators = validators_for(claim.memory, due and not counted, due and counted)
     exchanges: list[Exchange] = []
 
     async def ask(request: Request) -> Response | Failure:

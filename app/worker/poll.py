@@ -19,6 +19,7 @@ from app.storage import claims, hosts
 from app.storage.claims import Claim
 from app.worker.clock import StepWatch
 from app.worker.context import Context
+from app.worker.counting import batch_size
 from app.worker.findings import Finding
 from app.worker.intake import Intake, Report
 from app.worker.line import Line
@@ -77,9 +78,9 @@ class Poller:
         async with self._ctx.engine.begin() as conn:
             leased = await claims.claim_due(conn, now, room, options.lease, options.per_host, busy)
             leased += await claims.claim_companions(
-                conn, now, self._free_places(leased), options.lease, options.batch_ahead
+                conn, now, self._free_places(leased, now), options.lease, options.batch_ahead
             )
-            slots = await hosts.reserve(conn, self._lengths(leased), now)
+            slots = await hosts.reserve(conn, self._lengths(leased, now), now)
         self._held.update((claim.account_id, claim) for claim in leased)
         for of_host in _by_host(leased):
             task = asyncio.get_running_loop().create_task(self._visit(of_host, slots.get(of_host[0].host_id)))
@@ -110,19 +111,21 @@ class Poller:
         self._held.clear()
         await self._end_heartbeat()
 
-    def _free_places(self, leased: Sequence[Claim]) -> dict[int, int]:
+    def _free_places(self, leased: Sequence[Claim], now: datetime) -> dict[int, int]:
         """How many more accounts the last batch request of each host could count."""
-        found = {}
+        found, platforms = {}, self._ctx.platforms
         for of_host in _by_host(leased):
-            size = max(self._ctx.platforms[claim.platform].batch_size for claim in of_host)
+            size = max(batch_size(platforms[claim.platform], claim.counter_refused_at, now) for claim in of_host)
             if size and len(of_host) % size:
                 found[of_host[0].host_id] = size - len(of_host) % size
         return found
 
-    def _lengths(self, leased: Sequence[Claim]) -> dict[int, timedelta]:
+    def _lengths(self, leased: Sequence[Claim], now: datetime) -> dict[int, timedelta]:
         """How much of its time each host is asked for."""
         platforms = self._ctx.platforms
-        found = {of[0].host_id: platforms[of[0].platform].spacing * foreseen(platforms, of) for of in _by_host(leased)}
+        found = {
+            of[0].host_id: platforms[of[0].platform].spacing * foreseen(platforms, of, now) for of in _by_host(leased)
+        }
         return {host_id: length for host_id, length in found.items() if length}
 
     async def _visit(self, of_host: list[Claim], slot: datetime | None) -> None:
@@ -131,7 +134,7 @@ class Poller:
         self._queued[host_id] += 1
         try:
             async with line.lock, self._places:
-                line.use_slots(slot, foreseen(self._ctx.platforms, of_host))
+                line.use_slots(slot, foreseen(self._ctx.platforms, of_host, self._ctx.clock.now()))
                 back = await self._run(line, of_host)
         finally:
             self._queued[host_id] -= 1

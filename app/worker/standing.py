@@ -15,6 +15,7 @@ from app.platforms.base import Platform
 from app.storage.claims import Claim, Memory
 from app.storage.looks import Look, State
 from app.worker.context import Context
+from app.worker.counting import batch_size
 from app.worker.findings import Finding
 from app.worker.judging import Verdict, stretches_after
 from app.worker.pacing import plan
@@ -80,7 +81,7 @@ def next_look_of(
         posts_per_day=None if claim.posts_per_day is None else claim.posts_per_day / 1000,
         last_post_at=max([*last, *([claim.last_post_at] if claim.last_post_at else [])], default=None),
         margin=ctx.margin(platform),
-        batch=platform.batch_size > 0,
+        batch=batch_size(platform, claim.counter_refused_at, found.looked_at) > 0,
         paged_at=_paged_at(found),
         proven_page=_proven_page(found, verdict),
     )

@@ -19,7 +19,7 @@ from app.platforms.base import CounterLook, CounterMissing, Platform
 from app.storage import hosts
 from app.storage.claims import Claim
 from app.worker.context import Context
-from app.worker.counting import can_be_trusted, count, is_passing
+from app.worker.counting import batch_size, can_be_trusted, count, is_passing, is_refused
 from app.worker.findings import Exchange, Finding, finding
 from app.worker.line import Closed, Line
 from app.worker.looking import look_at
@@ -44,8 +44,11 @@ class Visit:
     left: dict[int, Claim] = field(init=False)
     strikes: int = 0
     answered: bool = False
+    refused_at: datetime | None = field(init=False)
+    """When the host last said that it has no batch counter."""
 
     def __post_init__(self) -> None:
+        self.refused_at = self.claims[0].counter_refused_at
         self.left = {claim.account_id: claim for claim in self.claims}
 
     async def run(self) -> list[tuple[Claim, datetime]]:
@@ -59,15 +62,18 @@ class Visit:
             back_at = closed.until
         await self._note_budget()
         await self._note_host()
+        await self._note_counter()
         step = timedelta(milliseconds=1)  # ahead of those that were put off meanwhile
         return [(claim, back_at + step * place) for place, claim in enumerate(self.left.values(), 1)]
 
     async def _ask(self, platform: Platform, claims: list[Claim], started: float) -> None:
-        size = platform.batch_size
-        pages: list[tuple[Claim, int | None]] = [] if size else [(claim, claim.counter) for claim in claims]
-        for start in range(0, len(claims) if size else 0, size or 1):
+        pages: list[tuple[Claim, int | None]] = []
+        asked = 0
+        while asked < len(claims) and (size := batch_size(platform, self.refused_at, self.ctx.clock.now())):
             self._check_time(started)
-            pages += await self._count(platform, claims[start : start + size])
+            pages += await self._count(platform, claims[asked : asked + size])
+            asked += size
+        pages += [(self._informed(claim), None) for claim in claims[asked:]]
         for claim, counter in pages:
             self._check_time(started)
             await self._settle(await look_at(self.ctx, platform, claim, self.line.send, counter))
@@ -77,13 +83,15 @@ class Visit:
         pages: list[tuple[Claim, int | None]] = []
         failed: Finding | None = None
         enough: list[Finding] = []
-        for claim, answer, exchanges in await count(platform, claims, self.line.send, self.ctx.parser):
+        counted = await count(platform, claims, self.line.send, self.ctx.parser)
+        self.refused_at = self.ctx.clock.now() if is_refused(counted) else None
+        for claim, answer, exchanges in counted:
             settled = self._settled(claim, answer, exchanges)
             if settled is not None:
                 enough.append(settled)
                 continue
             # Where the page is not reached, the move must not be forgotten: the counter may move back.
-            forgotten = self.left[claim.account_id] = replace(claim, counter=None)
+            forgotten = self.left[claim.account_id] = replace(self._informed(claim), counter=None)
             counter = _value(answer)
             pages.append((forgotten if counter is None else claim, counter))
         for settled in enough:
@@ -95,6 +103,12 @@ class Visit:
         if failed is not None:
             await self._react(failed)
         return pages
+
+    def _informed(self, claim: Claim) -> Claim:
+        """The claim as if it had been taken knowing whether its host has a counter."""
+        if claim.counter_refused_at == self.refused_at:
+            return claim
+        return replace(claim, counter_refused_at=self.refused_at)
 
     def _settled(self, claim: Claim, answer: CounterLook, exchanges: tuple[Exchange, ...]) -> Finding | None:
         now = self.ctx.clock.now()
@@ -156,6 +170,12 @@ class Visit:
             async with self.ctx.engine.begin() as conn:
                 await hosts.recovered(conn, self.line.host_id)
 
+    async def _note_counter(self) -> None:
+        """Whether the server has a counter, where this is news."""
+        if self.refused_at != self.claims[0].counter_refused_at:
+            async with self.ctx.engine.begin() as conn:
+                await hosts.note_counter(conn, self.line.host_id, self.refused_at)
+
     def _check_time(self, started: float) -> None:
         if self.ctx.clock.monotonic() - started > self.ctx.options.visit.total_seconds():
             raise Closed(self.ctx.clock.now(), "visit over")
@@ -169,7 +189,7 @@ def _value(answer: CounterLook) -> int | None:
     return None if isinstance(answer, CounterMissing | Failure) else answer.counter
 
 
-def foreseen(platforms: Mapping[str, Platform], claims: Sequence[Claim]) -> int:
+def foreseen(platforms: Mapping[str, Platform], claims: Sequence[Claim], now: datetime) -> int:
     """How many requests a visit will make at least: one a batch where there is a counter, else one an account."""
-    sizes = Counter(claim.platform for claim in claims)
-    return sum(-(-number // (platforms[name].batch_size or 1)) for name, number in sizes.items())
+    sizes = Counter((c.platform, batch_size(platforms[c.platform], c.counter_refused_at, now)) for c in claims)
+    return sum(-(-number // (size or 1)) for (_, size), number in sizes.items())

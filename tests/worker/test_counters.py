@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -236,3 +237,30 @@ async def test_a_page_that_lags_behind_its_counter_is_read_once_more(
     await assert_page_is_read(ctx, clock, rows, at + HOUR / 4)
     assert await look(ctx, clock, at + HOUR) == {"unchanged": 1}
     assert max(stretch["ends_at"] for stretch in await rows("coverage")) > at + HOUR / 2
+
+
+async def test_a_server_without_counters_is_asked_for_one_once_a_day(
+    ctx: Context, host: Host, clock: VirtualClock, rows: Rows
+) -> None:
+    names = [str(n) for n in range(100, 104)]
+    instance = Instance(host, {n: [(f"{n}1", START - HOUR), (f"{n}0", START - 2 * HOUR)] for n in names})
+    instance.batch_status = 404
+    await instance.watch(ctx)
+
+    async def until(end: datetime) -> dict[str, int]:
+        done: Counter[str] = Counter()
+        while clock.now() < end:
+            done += (await run_once(ctx, clock.now())).outcomes
+            clock.advance_to(clock.now() + timedelta(minutes=5))
+        return dict(done)
+
+    done = await until(START + 2 * DAY)
+    assert instance.batches == 2
+    assert 4 * 24 <= done["page"] <= 4 * 48 + 8, "as often as a source without a counter, not every quarter of an hour"
+    assert {state["failures"] for state in await rows("account_state")} == {0}
+    instance.batch_status = 200
+    await until(START + 3 * DAY)
+    host.asked.clear()
+    done = await until(START + 3 * DAY + 6 * HOUR)
+    assert done["unchanged"] >= 4 * 3 * 5
+    assert len(host.asked) - instance.batches <= 4

@@ -35,10 +35,10 @@ def failing_for(*account_ids: int) -> Callable[..., Awaitable[None]]:
     """The last statement of the transaction fails where one of these accounts is in it; for nobody named: always."""
     original = gaps.refresh
 
-    async def refresh(conn: AsyncConnection, changed: Mapping[int, datetime | None]) -> None:
+    async def refresh(conn: AsyncConnection, changed: Mapping[int, datetime | None], *more: Any) -> None:
         if not account_ids or set(account_ids) & changed.keys():
             raise RuntimeError("it cannot be written")
-        await original(conn, changed)
+        await original(conn, changed, *more)
 
     return refresh
 
