@@ -1,25 +1,37 @@
 """Leases under contention (battery E5): many workers, every account exactly once, how long a claim takes.
 
-The workers are connections of a few processes; each claims, commits, spends a moment on each account (a real look
-takes longer), and goes on until nothing is due. The peak rate of four workers that only claim is reported beside it.
-``--jobs`` and ``--workers`` change the size.
+Three runs over the same accounts, in each of which every account must be claimed exactly once:
+
+- paced: the workers claim, commit, spend EACH on every account they got (a real look takes longer), and go on until
+  nothing is due. This is the claim's latency as a worker sees it. No two looks last equally long, so each pause is
+  drawn from half to one and a half times its mean (a fixed seed): workers that start in the same instant and all pause
+  for the same time would come back together for ever, and would measure each other's processor time.
+- saturated: the same workers with nothing to do between two claims. Processors that are always busy measure their
+  queue: no fewer than workers x processor time of a claim / processors. Shown, not judged.
+- fast: four workers that only claim; the peak rate.
+
+The workers are connections of two processes and begin when all are connected; first claims count like all others.
+``--jobs`` and ``--workers`` change the size. ``*_cpu_us`` is processor time an account, workers and server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from sqlalchemy import text
 
 from app import logs
 from app.storage import claims
+from app.storage.embedded import EmbeddedServer
 from app.storage.engine import AsyncEngine, create_engine
 from app.storage.migrate import upgrade
 from bench import harness
@@ -27,18 +39,26 @@ from bench import harness
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LEASE = timedelta(seconds=45)
 HOSTS = 5_000
+#: Processes that the workers of a run share.
+PROCESSES = 2
 PER_CLAIM = 50
-#: Seconds an account takes where the latency of claims is measured.
+PER_FAST_CLAIM = 200
+#: Seconds an account takes on average in the paced run.
 EACH = 0.003
+#: What is promised: battery E5 and the aim of performance.
+MOST_P99_MS = 20
+LEAST_RATE = 50_000
+_DUE = """
+UPDATE account_state SET lease_until = NULL, next_poll_at = CAST(:now AS timestamptz) - random() * interval '1 hour'
+"""
 _SEED = (
     "INSERT INTO hosts (name) SELECT 'h' || n || '.example' FROM generate_series(1, :hosts) AS n",
     """INSERT INTO accounts (host_id, public_id, platform, native_id, handle, profile_url, added_at)
        SELECT 1 + n % :hosts, 'acc_' || n, 'feed', 'http://h/' || n, 'h' || n, 'http://h/' || n, :now
        FROM generate_series(1, :jobs) AS n""",
     """INSERT INTO account_state (account_id, host_id, next_poll_at)
-       SELECT id, host_id, CAST(:now AS timestamptz) - random() * interval '1 hour' FROM accounts""",
+       SELECT id, host_id, :now FROM accounts""",
     "INSERT INTO source_memory (account_id) SELECT id FROM accounts",
-    "ANALYZE",
 )
 
 
@@ -60,67 +80,96 @@ class Work:
     ended: float
 
 
-async def worker(url: str, per_claim: int, each: float) -> Work:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One run: how many workers, how many accounts a claim, seconds an account on average."""
+
+    workers: int
+    per_claim: int
+    each: float = 0
+
+
+async def worker(engine: AsyncEngine, shape: Shape, pause: random.Random) -> Work:
     """Claim until nothing is due."""
-    engine = create_engine(url, pool_size=1, max_overflow=0, statement_timeout=timedelta(seconds=60))
     taken: Counter[int] = Counter()
     seconds: list[float] = []
-    async with engine.connect():
-        began = time.time()
-    try:
-        while True:
-            started = time.perf_counter()
-            async with engine.begin() as conn:
-                found = await claims.claim_due(conn, NOW, per_claim, LEASE, 10)
-            seconds.append(time.perf_counter() - started)
-            if not found:
-                return Work(taken, seconds, began, time.time())
-            taken.update(claim.account_id for claim in found)
-            if each:
-                await asyncio.sleep(each * len(found))
-    finally:
-        await engine.dispose()
+    began = time.time()
+    while True:
+        started = time.perf_counter()
+        async with engine.begin() as conn:
+            found = await claims.claim_due(conn, NOW, shape.per_claim, LEASE, 10)
+        seconds.append(time.perf_counter() - started)
+        if not found:
+            return Work(taken, seconds, began, time.time())
+        taken.update(claim.account_id for claim in found)
+        if shape.each:
+            await asyncio.sleep(shape.each * len(found) * pause.uniform(0.5, 1.5))
 
 
-async def workers(url: str, number: int, per_claim: int, each: float) -> list[Work]:
-    """So many at once in this process."""
-    return await asyncio.gather(*(worker(url, per_claim, each) for _ in range(number)))
+async def workers(url: str, process: int, shape: Shape, start: Barrier) -> tuple[list[Work], float]:
+    """This process's share of the workers at once: their work, and the processor time it took."""
+    share = shape.workers // PROCESSES
+    engine = create_engine(url, pool_size=share, max_overflow=0, statement_timeout=timedelta(seconds=60))
+    connections = [await engine.connect() for _ in range(share)]
+    for connection in connections:
+        await connection.close()
+    start.wait(60)
+    before = time.process_time()
+    pauses = [random.Random(process * share + number) for number in range(share)]
+    works = await asyncio.gather(*(worker(engine, shape, pause) for pause in pauses))
+    used = time.process_time() - before
+    await engine.dispose()
+    return works, used
 
 
-def _process(url: str, number: int, per_claim: int, each: float) -> list[Work]:
-    return asyncio.run(workers(url, number, per_claim, each))
+_start: Barrier
 
 
-def contend(url: str, number: int, per_claim: int, each: float, processes: int = 2) -> dict[str, Any]:
-    """``number`` workers in ``processes`` processes until nothing is due."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        share = number // processes
-        done = [pool.submit(_process, url, share, per_claim, each) for _ in range(processes)]
-        results = [each for future in done for each in future.result()]
+def _adopt(start: Barrier) -> None:
+    global _start  # noqa: PLW0603 - a barrier reaches a process only while it is started
+    _start = start
+
+
+def _process(url: str, process: int, shape: Shape) -> tuple[list[Work], float]:
+    return asyncio.run(workers(url, process, shape, _start))
+
+
+def contend(server: EmbeddedServer, shape: Shape) -> dict[str, Any]:
+    """Workers of this shape until nothing is due."""
+    assert server.pid is not None
+    context = get_context("spawn")
+    before = harness.cpu_of(server.pid, ended_children=True)
+    with ProcessPoolExecutor(PROCESSES, context, _adopt, (context.Barrier(PROCESSES),)) as pool:
+        done = [pool.submit(_process, server.url, number, shape) for number in range(PROCESSES)]
+        results = [future.result() for future in done]
+    served = harness.cpu_of(server.pid, ended_children=True) - before
+    works = [work for found, _ in results for work in found]
     taken: Counter[int] = Counter()
-    for work in results:
+    for work in works:
         taken.update(work.taken)
-    seconds = [second for work in results for second in work.seconds]
+    seconds = [second for work in works for second in work.seconds]
+    claimed = sum(taken.values())
     return {
-        "claimed": sum(taken.values()),
+        "claimed": claimed,
         "accounts": len(taken),
         "more_than_once": sum(count > 1 for count in taken.values()),
         "claims": len(seconds),
-        "claim_p50_ms": harness.percentile(seconds, 0.5) * 1000,
-        "claim_p99_ms": harness.percentile(seconds, 0.99) * 1000,
-        "wall_s": max(work.ended for work in results) - min(work.began for work in results),
+        "p50_ms": harness.percentile(seconds, 0.5) * 1000,
+        "p99_ms": harness.percentile(seconds, 0.99) * 1000,
+        "rate": claimed / (max(work.ended for work in works) - min(work.began for work in works)),
+        "worker_cpu_us": sum(used for _, used in results) / claimed * 1e6,
+        "server_cpu_us": served / claimed * 1e6,
     }
 
 
-async def _again(url: str, jobs: int) -> None:
+async def _again(url: str) -> None:
+    """Everybody is due again; the tables are as after a vacuum, which else would begin in the middle of a run."""
     engine = create_engine(url, statement_timeout=None)
     async with engine.begin() as conn:
-        await conn.execute(
-            text("UPDATE account_state SET next_poll_at = now() - interval '1 year', lease_until = NULL")
-        )
+        await conn.execute(text(_DUE), {"now": NOW})
     async with engine.connect() as conn:
         await conn.execution_options(isolation_level="AUTOCOMMIT")
-        await conn.execute(text("VACUUM ANALYZE account_state"))
+        await conn.execute(text("VACUUM ANALYZE"))
     await engine.dispose()
 
 
@@ -135,16 +184,23 @@ def main() -> None:
     """The command."""
     parser = harness.parser(__doc__)
     parser.add_argument("--jobs", type=int, default=100_000)
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=16, help="an even number")
     given = parser.parse_args()
     logs.configure("json", "error")
+    shapes = {
+        "paced": Shape(given.workers, PER_CLAIM, EACH),
+        "saturated": Shape(given.workers, PER_CLAIM),
+        "fast": Shape(4, PER_FAST_CLAIM),
+    }
+    found = {}
     with harness.database() as server:
         asyncio.run(_prepare(server.url, given.jobs))
-        figures = contend(server.url, given.workers, PER_CLAIM, EACH)
-        asyncio.run(_again(server.url, given.jobs))
-        fast = contend(server.url, 4, 200, 0)
-    figures["rate_with_four_workers"] = fast["claimed"] / fast["wall_s"]
-    ok = figures["accounts"] == given.jobs and not figures["more_than_once"] and figures["claim_p99_ms"] <= 20
+        for name, shape in shapes.items():
+            asyncio.run(_again(server.url))
+            found[name] = contend(server, shape)
+    once = all(run["claimed"] == run["accounts"] == given.jobs for run in found.values())
+    ok = once and found["paced"]["p99_ms"] <= MOST_P99_MS and found["fast"]["rate"] >= LEAST_RATE
+    figures = {f"{name}_{key}": value for name, run in found.items() for key, value in run.items()}
     harness.report(ok, figures, given.json)
 
 

@@ -89,7 +89,7 @@ def database(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServ
             server.stop()
 
 
-def cpu_of(pid: int) -> float:
-    """CPU seconds that a living process has used so far."""
+def cpu_of(pid: int, *, ended_children: bool = False) -> float:
+    """CPU seconds that a living process has used so far, where asked with those of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return sum(map(int, fields[11 : 15 if ended_children else 13])) / os.sysconf("SC_CLK_TCK")
