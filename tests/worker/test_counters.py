@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from app.domain.models import Identity
-from app.storage import accounts, claims, gaps
+from app.storage import accounts, claims, looks
 from app.worker.clock import VirtualClock
 from app.worker.context import Context
 from app.worker.poll import Poller, run_once
@@ -160,7 +160,7 @@ async def test_a_move_is_remembered_where_the_page_cannot_be_written(
         raise RuntimeError("the database is full")
 
     instance.posts["100"].insert(0, ("1002", START + HOUR))
-    monkeypatch.setattr(gaps, "refresh", fail)
+    monkeypatch.setattr(looks, "write_states", fail)
     assert await look(ctx, clock, START + 2 * HOUR) == {}
     monkeypatch.undo()
     swap(instance)
@@ -200,7 +200,7 @@ async def test_a_move_is_remembered_where_the_leases_cannot_be_given_back(
     instance.posts["100"].insert(0, ("1002", START + HOUR))
     page = instance.host.answers[PAGE]
     instance.host.answers[PAGE] = Reply(429)
-    monkeypatch.setattr(gaps, "refresh", fail)
+    monkeypatch.setattr(looks, "write_states", fail)
     monkeypatch.setattr(claims, "release", fail)
     assert await look(ctx, clock, START + 2 * HOUR) == {}
     monkeypatch.undo()

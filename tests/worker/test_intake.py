@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from app.storage import claims, gaps
+from app.storage import claims, looks
 from app.storage.engine import AsyncConnection
 from app.worker import ingest
 from app.worker.clock import VirtualClock
@@ -31,23 +31,23 @@ async def feeds(ctx: Context, host: Host) -> None:
     host.asked.clear()
 
 
-def failing_for(*account_ids: int) -> Callable[..., Awaitable[None]]:
-    """The last statement of the transaction fails where one of these accounts is in it; for nobody named: always."""
-    original = gaps.refresh
+def failing_for(*account_ids: int) -> Callable[..., Awaitable[int]]:
+    """Writing fails where one of these accounts is in the group; for nobody named: always."""
+    original = looks.write_states
 
-    async def refresh(conn: AsyncConnection, changed: Mapping[int, datetime | None], *more: Any) -> None:
-        if not account_ids or set(account_ids) & changed.keys():
+    async def write_states(conn: AsyncConnection, states: Sequence[looks.State]) -> int:
+        if not account_ids or set(account_ids) & {state.account_id for state in states}:
             raise RuntimeError("it cannot be written")
-        await original(conn, changed, *more)
+        return await original(conn, states)
 
-    return refresh
+    return write_states
 
 
 @pytest.mark.usefixtures("feeds")
 async def test_one_look_that_cannot_be_written_costs_no_other(
     ctx: Context, clock: VirtualClock, rows: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gaps, "refresh", failing_for(3))
+    monkeypatch.setattr(looks, "write_states", failing_for(3))
     report = await run_once(ctx, clock.now())
     assert (report.polls, report.dropped, report.error) == (4, 1, "RuntimeError: it cannot be written")
     states = {state["account_id"]: state for state in await rows("account_state")}
@@ -60,7 +60,7 @@ async def test_one_look_that_cannot_be_written_costs_no_other(
 async def test_while_nothing_can_be_written_sources_are_asked_no_more_than_usual(
     ctx: Context, host: Host, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gaps, "refresh", failing_for())
+    monkeypatch.setattr(looks, "write_states", failing_for())
     rounds = 0
     while clock.now() < START + 24 * HOUR:
         async with ctx.engine.connect() as conn:
@@ -84,7 +84,7 @@ async def test_the_first_failure_and_the_recovery_are_told_and_a_pause_lies_betw
 
     poller = Poller(ctx)
     with capture_logs() as told:
-        monkeypatch.setattr(gaps, "refresh", away)
+        monkeypatch.setattr(looks, "write_states", away)
         monkeypatch.setattr(claims, "release", away)
         for minute in range(60):
             clock.advance_to(START + timedelta(minutes=minute))
