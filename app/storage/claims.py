@@ -52,7 +52,8 @@ WITH due AS (
     LIMIT $2::integer
     FOR UPDATE SKIP LOCKED
 ), placed AS (
-    SELECT due.account_id, due.next_poll_at, hosts.name AS host, hosts.failures AS host_failures, hosts.counter_refused_at,
+    SELECT due.account_id, due.next_poll_at,
+           hosts.name AS host, hosts.failures AS host_failures, hosts.counter_refused_at,
            greatest(hosts.blocked_until, hosts.next_free_at - $3::interval,
                     CASE WHEN hosts.id = ANY($4::integer[]) THEN $1 + interval '2 seconds' END) AS closed_until,
            row_number() OVER (PARTITION BY due.host_id ORDER BY due.next_poll_at, due.account_id) AS place
