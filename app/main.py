@@ -21,6 +21,7 @@ from app.api import (
     accounts,
     audit,
     edge,
+    events,
     health,
     history,
     imports,
@@ -36,6 +37,7 @@ from app.api import (
 from app.api import platforms as about
 from app.api.context import Context, Resolver
 from app.api.gate import KeyRing
+from app.api.live import Live
 from app.config import Settings
 from app.platforms import platforms
 from app.sealing import sealer
@@ -85,11 +87,13 @@ def create_app(
         clock=clock,
         secret=secret or load_secret(settings.data_dir),
         keys=KeyRing(engine, settings.rate_limit / 60, settings.rate_limit / 2),
+        live=Live(engine),
         platforms=platforms(settings.bluesky_appview_url, settings.bluesky_plc_url),
         margins=settings.margins,
         newest_schema=migrate.newest(),
         hosts=known_hosts(settings),
         open_metrics=settings.open_metrics,
+        public_url=settings.public_url or "",
         resolver=resolver,
         sealer=sealer(settings.sealing_keys, settings.data_dir),
     )
@@ -112,6 +116,7 @@ def create_app(
         silence,
         participation,
         subjects,
+        events,
         about,
         sources,
         keys,

@@ -15,6 +15,7 @@ from app.sealing import Sealer
 
 if TYPE_CHECKING:
     from app.api.gate import KeyRing
+    from app.api.live import Live
 
 #: From what a person pasted to an account; raises ResolveError. Needs the network, so the composition root brings it.
 Resolver = Callable[[str], Awaitable[Identity]]
@@ -28,6 +29,7 @@ class Context:
     clock: Callable[[], datetime]
     secret: bytes
     keys: KeyRing
+    live: Live
     platforms: Mapping[str, Platform]
     margins: Mapping[str, int]
     """Settling margins in seconds that the operator set in place of the documented ones."""
@@ -38,6 +40,8 @@ class Context:
     hosts: frozenset[str] = frozenset()
     """Names, beside loopback and addresses, that requests may carry as their Host."""
     open_metrics: bool = False
+    public_url: str = ""
+    """What stands before our paths in links that leave the service; empty where the operator did not say."""
     resolver: Resolver | None = None
 
 

@@ -67,7 +67,7 @@ class Edge:
             await respond(refusal, {"Allow": "GET"} if refusal.status == 405 else None)(scope, receive, sender)
             return
         if bare:
-            scope["method"] = "GET"
+            scope["method"], scope["bare"] = "GET", True
         if path.startswith(ACCOUNTS):
             raw = scope.get("raw_path") or path.encode()
             scope["path"] = account_path(raw.decode("latin-1"))

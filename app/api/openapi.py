@@ -26,12 +26,12 @@ _LIST_HEADERS = _HEADERS | {
     "Link": {"description": 'rel="next", while there is more.', "schema": {"type": "string"}},
     "Quietwatch-Method": {"description": "How the rows came about and what they cover.", "schema": {"type": "string"}},
 }
-_PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 #: What an operation adds that asks for a key by itself.
 WITH_KEY: Responses = {
-    401: {"description": "No valid key", "content": _PROBLEM},
-    403: {"description": "The key lacks the scope", "content": _PROBLEM},
-    429: {"description": "Too many requests", "content": _PROBLEM},
+    401: {"description": "No valid key", "content": PROBLEM},
+    403: {"description": "The key lacks the scope", "content": PROBLEM},
+    429: {"description": "Too many requests", "content": PROBLEM},
 }
 DESCRIPTION = """
 Who is silent, since when, and how do we know? Every answer is one of three: **posted**, **silent**, **unknown**.
@@ -93,7 +93,7 @@ def _complete(method: str, operation: dict[str, Any]) -> None:
         expected |= {"409": "It exists, or was erased", "413": "Larger than 1 MiB", "415": "Unknown format"}
     for status, words in expected.items():
         if status not in answers or status == "422":
-            answers[status] = {"description": words, "content": _PROBLEM}
+            answers[status] = {"description": words, "content": PROBLEM}
 
 
 def _asset(name: str) -> bytes:

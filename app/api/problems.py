@@ -88,6 +88,13 @@ class BadCursor(BadInput):
     title = "The cursor is not valid here"
 
 
+class BadPosition(BadInput):
+    """A place in the log of events that never was."""
+
+    slug = "bad-position"
+    title = "The position is not valid"
+
+
 class IdempotencyMismatch(BadInput):
     """The idempotency key was used before, with another request."""
 

@@ -76,6 +76,11 @@ def single(request: Request, payload: Row, *, facts: object = None, status: int 
     return _conditional(request, body, JSON, tag, {}, status)
 
 
+def document(request: Request, body: bytes, media: str) -> Response:
+    """A document that is neither an object nor a list, with its entity tag."""
+    return _conditional(request, body, media, _tag(body), {}, 200)
+
+
 def listing(request: Request, page: Listing, *, facts: object = None) -> Response:
     """A page of a list in the format the client asked for."""
     chosen = negotiate(request.headers.get("accept"))
@@ -91,8 +96,17 @@ def listing(request: Request, page: Listing, *, facts: object = None) -> Respons
 def link(request: Request, cursor: str) -> str:
     """The same question with another cursor, as a relative address (our own name is never taken from a header)."""
     pairs = [(name, value) for name, value in request.query_params.multi_items() if name != "cursor"]
-    raw = request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or request.url.path
-    return f"{raw}?{urlencode([*pairs, ('cursor', cursor)])}"
+    return f"{_path(request)}?{urlencode([*pairs, ('cursor', cursor)])}"
+
+
+def address(request: Request) -> str:
+    """The path and query of this request, as they were asked for."""
+    pairs = request.query_params.multi_items()
+    return f"{_path(request)}?{urlencode(pairs)}" if pairs else _path(request)
+
+
+def _path(request: Request) -> str:
+    return request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or request.url.path
 
 
 def as_json(page: Listing) -> bytes:

@@ -34,6 +34,8 @@ Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on.")]
 #: How long open requests may take to end after the request to stop.
 _DRAIN_S = 5
+#: How long a client may leave what was sent to it untaken.
+_STALLED_MS = 60_000
 
 
 def serve(host: Host = None, port: Port = None, data_dir: DataDir = None) -> None:
@@ -115,7 +117,7 @@ async def engines(address: str) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]
 
 
 async def listen(listener: socket.socket, app: Any, stop: asyncio.Event) -> None:
-    """Serve HTTP until ``stop`` is set."""
+    """Serve HTTP until ``stop`` is set. ``app`` is one of ``create_app``."""
     server = _Server(
         uvicorn.Config(
             app,
@@ -133,6 +135,7 @@ async def listen(listener: socket.socket, app: Any, stop: asyncio.Event) -> None
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    app.state.context.live.close()  # streams end by themselves: nothing has to be cut off
     server.should_exit = True
     stopped.cancel()
     await serving
@@ -163,6 +166,8 @@ async def bound(settings: Settings) -> AsyncIterator[socket.socket]:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # a client that takes nothing is not kept for ever
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MS)
         listener.bind(address)
     except OSError as error:
         hint = "choose another with --port, or stop what listens there"

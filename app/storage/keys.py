@@ -111,6 +111,12 @@ async def list_all(conn: AsyncConnection) -> list[Key]:
     return [_key(tuple(row)) for row in rows]
 
 
+async def is_alive(conn: AsyncConnection, prefix: str) -> bool:
+    """Whether there is a key with this prefix that was not revoked."""
+    live = (api_keys.c.prefix == prefix) & api_keys.c.revoked_at.is_(None)
+    return (await conn.execute(select(api_keys.c.id).where(live))).first() is not None
+
+
 async def revoke(conn: AsyncConnection, prefix: str, now: datetime) -> Key | None:
     """End a key; it stays in the list. None where there is none with this prefix. Revoking twice changes nothing."""
     live = (api_keys.c.prefix == prefix) & api_keys.c.revoked_at.is_(None)
