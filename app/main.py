@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ def create_app(
         margins=settings.margins,
         newest_schema=migrate.newest(),
         hosts=known_hosts(settings),
+        keep_events=timedelta(days=settings.keep_events_days),
         open_metrics=settings.open_metrics,
         public_url=settings.public_url or "",
         resolver=resolver,

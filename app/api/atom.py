@@ -49,7 +49,7 @@ def feed(events: Sequence[Event], *, identity: str, address: str, base: str) -> 
     for event in events:
         _entry(root, event, base)
     made: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return made
+    return made + b"\n"
 
 
 def _entry(root: ElementTree.Element, event: Event, base: str) -> None:
@@ -80,7 +80,8 @@ def title(type_: str, data: Mapping[str, Any]) -> str:
 def summary(event: Event, data: Mapping[str, Any]) -> str:
     """What happened, when it became true, and since when it is silent, as far as the event says."""
     said = [f"{title(event.type, data)}: {instant(event.occurred_at)}."]
-    if since := _part(data, "streak").get("since"):
+    since = _part(data, "streak").get("since")
+    if since and data.get("state") == "quiet":
         said.append(f"Silent since {since}.")
     if reason := data.get("reason"):
         said.append(f"Reason: {reason}.")

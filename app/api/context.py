@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Request
@@ -39,6 +39,8 @@ class Context:
     """The revision of the schema that this version needs."""
     hosts: frozenset[str] = frozenset()
     """Names, beside loopback and addresses, that requests may carry as their Host."""
+    keep_events: timedelta = timedelta(days=400)
+    """How long events are kept."""
     open_metrics: bool = False
     public_url: str = ""
     """What stands before our paths in links that leave the service; empty where the operator did not say."""

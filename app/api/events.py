@@ -113,7 +113,7 @@ async def stream_events(
     async with shared.engine.connect() as conn:
         wanted = await chosen.filter(conn)
         if position is not None:
-            _refuse_lost(await event_log.judge(conn, position))
+            _refuse_lost(await event_log.judge(conn, position, shared.clock() - shared.keep_events))
 
     async def alive() -> bool:
         return await shared.keys.verify(token, shared.clock()) is not None

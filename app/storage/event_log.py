@@ -71,8 +71,11 @@ ALL = Filter()
 _SELECT = """
 select e.id, e.public_id, e.type, e.sequence, e.occurred_at, e.recorded_at, e.account_id, e.rule_id, e.data, a.tags
 from events e left join accounts a on a.id = e.account_id where """
+#: An event that is still on record at or before the position and was recorded since: so nothing behind it was pruned.
+#: (Pruning spares some of what is older, so that an older one on record proves nothing.)
 _PLACE = """
-select exists(select from events where id <= $1), case when is_called then last_value else 0 end from events_id_seq
+select coalesce((select recorded_at >= $2 from events where id <= $1 order by id desc limit 1), false),
+       case when is_called then last_value else 0 end from events_id_seq
 """
 
 
@@ -127,9 +130,12 @@ async def newest(conn: AsyncConnection) -> int:
     return found
 
 
-async def judge(conn: AsyncConnection, position: int) -> Position:
-    """Whether the log still holds all that came after a position. 0 stands before everything that is kept."""
-    kept, last = (await fetch(conn, _PLACE, position))[0]
+async def judge(conn: AsyncConnection, position: int, kept_since: datetime) -> Position:
+    """Whether the log still holds all that came after a position. 0 stands before everything that is kept.
+
+    ``kept_since``: nothing recorded since then was pruned.
+    """
+    kept, last = (await fetch(conn, _PLACE, position, kept_since))[0]
     if position > last:
         return Position.UNKNOWN
     return Position.KEPT if kept or position in (0, last) else Position.PRUNED

@@ -8,18 +8,20 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from app.api import answers, models
+from app.api import answers, models, told
 from tests.api.conftest import Api
 from tests.api.seeding import ago, watch
+from tests.api.telling import tell
 
 
 @pytest.fixture
-async def world(api: Api) -> str:
-    """Two accounts with everything that can be shown; the id of one."""
+async def world(api: Api) -> dict[str, str]:
+    """Three accounts with everything that can be shown; ids for the paths."""
     first = await watch(api.engine, "a", posts=(300, 30), covered=((400, 40), (35, 0.1)), subject="S", tags=["t"])
     await watch(api.engine, "b", posts=(300,), covered=((400, 100),), outcome="gone", reason="http_410")
     await watch(api.engine, "c", outcome=None)
-    return first.public_id
+    (event,) = await tell(api.engine, first)
+    return {"a": first.public_id, "e": event.public_id}
 
 
 ANSWERS: list[tuple[str, type[BaseModel]]] = [
@@ -38,6 +40,9 @@ ANSWERS: list[tuple[str, type[BaseModel]]] = [
     ("/v1/participation?date=2011-12-30", answers.Participation),
     ("/v1/subjects", models.Subjects),
     ("/v1/tags", models.TagList),
+    ("/v1/events", told.Events),
+    ("/v1/events/{e}", told.Event),
+    ("/v1/events/feed", told.FeedLink),
     ("/v1/platforms", models.Platforms),
     ("/v1/keys", models.Keys),
     ("/v1/audit", models.Audit),
@@ -48,9 +53,9 @@ ANSWERS: list[tuple[str, type[BaseModel]]] = [
 
 @pytest.mark.parametrize(("path", "model"), ANSWERS)
 async def test_an_answer_is_what_the_document_says(
-    admin: httpx2.AsyncClient, world: str, path: str, model: type[BaseModel]
+    admin: httpx2.AsyncClient, world: dict[str, str], path: str, model: type[BaseModel]
 ) -> None:
-    answer = await admin.get(path.replace("{a}", world))
+    answer = await admin.get(path.format_map(world))
     assert answer.status_code == 200 or "scheduler" in answer.text, answer.text
     assert_no_more(answer.json(), model.model_validate_json(answer.content, strict=False).model_dump(mode="json"))
 
@@ -94,8 +99,8 @@ async def test_the_reference_is_served_from_here(api: Api) -> None:
         assert (asset.status_code, len(asset.content) > 50) == (200, True)
 
 
-async def test_times_are_utc_with_z(admin: httpx2.AsyncClient, world: str) -> None:
-    text = (await admin.get(f"/v1/accounts/{world}/silence")).text
+async def test_times_are_utc_with_z(admin: httpx2.AsyncClient, world: dict[str, str]) -> None:
+    text = (await admin.get(f"/v1/accounts/{world['a']}/silence")).text
     assert "+00:00" not in text
     assert '"2026-11-22T12:00:00Z"' in text
 

@@ -17,7 +17,7 @@ from app.storage import migrate
 from app.storage.embedded import EmbeddedServer
 from app.storage.engine import create_engine
 from tests.api.conftest import Api, build
-from tests.api.seeding import watch
+from tests.api.seeding import ago, watch
 from tests.api.telling import Reader, served, tell
 
 
@@ -162,27 +162,30 @@ async def test_a_position_that_never_was_is_refused(api: Api, position: str) -> 
 
 
 async def test_a_position_that_was_pruned_is_gone(api: Api, port: int) -> None:
+    """The oldest event is spared by pruning, as that of an open silence is: it proves nothing about what followed."""
     account = await watch(api.engine, "a")
-    made = await tell(api.engine, account, times=4)
-    await forget(api, made[1].id)
+    spared, pruned = await tell(api.engine, account, at=ago(401 * 24), times=2)
+    first, second = await tell(api.engine, account, times=2)
+    await forget(api, pruned.id)
     async with api.client(api.read) as client:
-        answer = await client.get("/v1/events/stream", headers={"Last-Event-ID": str(made[0].id)})
-        assert (answer.status_code, answer.json()["type"]) == (410, "urn:quietwatch:problem:gone")
-    for last, then in ((made[2].id, made[3].id), (0, made[2].id)):
-        reader = await Reader(port, api.read).open(last=str(last))
+        for position in (spared.id, pruned.id):
+            answer = await client.get("/v1/events/stream", headers={"Last-Event-ID": str(position)})
+            assert (answer.status_code, answer.json()["type"]) == (410, "urn:quietwatch:problem:gone")
+    for position, then in ((first.id, second.id), (0, spared.id)):
+        reader = await Reader(port, api.read).open(last=str(position))
         event = await reader.event()
         assert event is not None
         assert event["id"] == str(then)
         await reader.close()
-    await forget(api, made[3].id)
-    reader = await Reader(port, api.read).open(last=str(made[3].id))
+    await forget(api, second.id)
+    reader = await Reader(port, api.read).open(last=str(second.id))
     assert reader.status == 200, "nothing came after the newest: nothing is lost"
     await reader.close()
 
 
-async def forget(api: Api, upto: int) -> None:
+async def forget(api: Api, position: int) -> None:
     async with api.engine.begin() as conn:
-        await conn.execute(text("delete from events where id <= :upto"), {"upto": upto})
+        await conn.execute(text("delete from events where id = :id"), {"id": position})
 
 
 async def test_a_head_request_ends(api: Api) -> None:

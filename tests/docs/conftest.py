@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from app.domain.events import EventType, NewEvent
 from app.domain.models import DEFAULT_KINDS, Identity, Kind, Post, Stretch
 from app.platforms.base import ResolveError
-from app.storage import accounts, gaps, looks, sightings, subjects
+from app.storage import accounts, events, gaps, looks, names, sightings, subjects
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LAG = timedelta(minutes=5)
@@ -93,6 +94,16 @@ def _state(
     )
 
 
+async def tell_of_alice(conn: AsyncConnection) -> None:
+    """She was quiet for a day in the week before, and is again."""
+    account = await names.find(conn, "bluesky:alice.example")
+    assert account is not None
+    short = {"id": account.public_id, "platform": "bluesky", "handle": account.handle, "subject": account.subject_name}
+    for type_, hours, state in ((EventType.QUIET, 142.25, "quiet"), (EventType.RESUMED, 131, "active")):
+        data = {"account": short, "state": state, "streak": {"since": ago(190.25)}}
+        await events.record(conn, [NewEvent(type_, ago(hours), data, account.id)], ago(hours) + LAG)
+
+
 async def plant(engine: AsyncEngine) -> None:
     """Alice is silent for three days, Bob has just posted, the press office's server is down."""
     async with engine.begin() as conn:
@@ -116,3 +127,4 @@ async def plant(engine: AsyncEngine) -> None:
             reason="http_503",
             detail="the server answered 503",
         )
+        await tell_of_alice(conn)

@@ -19,6 +19,7 @@ from tests.docs.conftest import NOW, ago, plant, resolve
 from tests.docs.examples import DOCS, Curl, as_jq, examples, masked, parse_curl, pick, rewrite
 
 PAGE = DOCS / "api.md"
+PLACES = {"QW": "http://host", "PREFIX": "3f9a", "EVENT": "evt_1", "RULE": "rul_1"}
 #: The headers that an example with -i shows, where the answer has them.
 SHOWN = ("content-type", "retry-after", "link")
 
@@ -54,14 +55,22 @@ async def test_every_example_answers_as_the_page_says(engine: AsyncEngine, tmp_p
         for example in examples(PAGE):
             curl = parse_curl(example.command, variables)
             answer = await ask(client, curl)
-            if answer.status_code == 201 and "prefix" in answer.json():
-                variables["PREFIX"] = answer.json()["prefix"]
+            if answer.status_code == 201:
+                variables |= remembered(answer.json())
+            if curl.url.partition("?")[0].endswith("/v1/events"):
+                variables["EVENT"] = answer.json()["items"][0]["id"]
             real = shown(curl, answer)
             if os.environ.get("UPDATE_DOCS"):
                 rewrite(example, real)
             elif real != example.output:
                 stale.append(f"{example}\n{real}")
     assert not stale, "\n".join(stale)
+
+
+def remembered(made: dict[str, Any]) -> dict[str, str]:
+    """What was made and is named again by a later example."""
+    id_ = str(made.get("id", ""))
+    return {"PREFIX": made["prefix"]} if "prefix" in made else {"RULE": id_} if id_.startswith("rul_") else {}
 
 
 def operations() -> Iterator[tuple[str, str, re.Pattern[str]]]:
@@ -72,7 +81,7 @@ def operations() -> Iterator[tuple[str, str, re.Pattern[str]]]:
 
 
 def test_every_operation_has_an_example_and_a_line() -> None:
-    asked = [parse_curl(example.command, {"QW": "http://host", "PREFIX": "3f9a"}) for example in examples(PAGE)]
+    asked = [parse_curl(example.command, PLACES) for example in examples(PAGE)]
     text = PAGE.read_text("utf-8")
     missing = []
     for method, path, pattern in operations():
