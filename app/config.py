@@ -121,6 +121,11 @@ class Settings(BaseSettings):
         description="Keys that encrypt webhook secrets and notifiers' addresses at rest, each base64 of 32 random "
         "bytes; the first encrypts, all decrypt. Empty: a key file in `data_dir`.",
     )
+    unobservable_after: int = Field(
+        21600,
+        ge=900,
+        description="An account is called unobservable this long after a rule's deadline that no look could decide.",
+    )
     keep_events_days: int = Field(
         400, ge=1, description="How long events are kept; one that somebody still waits for is kept longer."
     )

@@ -65,6 +65,7 @@ def options(settings: Settings) -> Options:
         margins={name: timedelta(seconds=seconds) for name, seconds in settings.margins.items()},
         keep_polls=timedelta(days=settings.keep_polls_days),
         lanes=_lanes(),
+        unobservable_after=timedelta(seconds=settings.unobservable_after),
         keep_events=timedelta(days=settings.keep_events_days),
         keep_attempts=timedelta(days=settings.keep_attempts_days),
         canaries=settings.canaries,

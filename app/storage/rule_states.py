@@ -19,9 +19,9 @@ from app.storage.rules import COLUMNS as RULE_COLUMNS
 from app.storage.rules import TABLES as RULES
 from app.storage.rules import read_rule
 
-#: What ``read_state`` reads, in its order, of ``rule_states s``.
-COLUMNS = """s.account_id, s.rule_id, s.baseline, s.since, s.state, s.rule_version, s.last_post_at, s.deadline,
-s.late_at, s.check_at, s.held_since, s.quiet_event_id, s.late_told, s.reminders"""
+#: What ``read_state`` reads, in its order, of ``rule_states rs``.
+COLUMNS = """rs.account_id, rs.rule_id, rs.baseline, rs.since, rs.state, rs.rule_version, rs.last_post_at, rs.deadline,
+rs.late_at, rs.check_at, rs.held_since, rs.quiet_event_id, rs.late_told, rs.reminders"""
 WIDTH = 14
 
 
@@ -42,7 +42,7 @@ async def states_of(conn: AsyncConnection, account_ids: Sequence[int]) -> dict[i
     """Every rule that judges these accounts and what it made of them, by rule. Every asked account has an entry."""
     found: dict[int, list[tuple[Rule, RuleState]]] = {account_id: [] for account_id in account_ids}
     sql = f"""
-select {COLUMNS} from rule_states s where s.account_id = any($1::int[]) order by s.account_id, s.rule_id
+select {COLUMNS} from rule_states rs where rs.account_id = any($1::int[]) order by rs.account_id, rs.rule_id
 """  # noqa: S608 - constants only
     states = [read_state(row) for row in await fetch(conn, sql, list(found))]
     rules = await rules_of(conn, {state.rule_id for state in states})
@@ -70,9 +70,9 @@ async def page(
 ) -> list[RuleState]:
     """States by account and rule, those after this pair; of one rule, of one state, or only those that are held."""
     sql = f"""
-select {COLUMNS} from rule_states s where (s.account_id, s.rule_id) > ($1, $2)
-  and ($3::int is null or s.rule_id = $3) and ($4::text is null or s.state = $4)
-  and (not $5 or s.held_since is not null) order by s.account_id, s.rule_id limit $6
+select {COLUMNS} from rule_states rs where (rs.account_id, rs.rule_id) > ($1, $2)
+  and ($3::int is null or rs.rule_id = $3) and ($4::text is null or rs.state = $4)
+  and (not $5 or rs.held_since is not null) order by rs.account_id, rs.rule_id limit $6
 """  # noqa: S608 - constants only
     return [read_state(row) for row in await fetch(conn, sql, *after, rule_id, state, held, limit)]
 

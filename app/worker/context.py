@@ -69,6 +69,10 @@ class Options:
     """A batch counter takes along who is due so soon."""
     margins: Mapping[str, timedelta] = field(default_factory=dict)
     """Settling margins in place of the documented ones."""
+    unobservable_after: timedelta = timedelta(hours=6)
+    """So long after a deadline that no look could decide, an account is called unobservable."""
+    own_pause: timedelta = timedelta(minutes=2)
+    """No beat of any worker for so long: we were not there."""
     keep_polls: timedelta = timedelta(days=400)
     lanes: int = 2_000
     """Lanes of endpoints that this process sends in at the same time; each has one connection open."""

@@ -13,19 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from app.domain.models import Page, Stretch
+from app.domain.models import OutcomeName, Page, Stretch
 from app.domain.pace import NextLook, Rest
 from app.domain.sighting import LATE_IMPORT
 from app.storage import coverage, gaps, looks, memory, sightings
 from app.storage.claims import HEADS, Memory
 from app.storage.engine import AsyncConnection
 from app.storage.sightings import NewPosts
+from app.worker import telling
 from app.worker.buckets import bucket_of
 from app.worker.context import Context
 from app.worker.findings import Finding
 from app.worker.judging import Known, Stored, Verdict, judge, stretches_after, unknown_ids
 from app.worker.remembering import believed_target, remembered
 from app.worker.standing import gaps_since, look_of, next_look_of, observed_days, state_after
+from app.worker.telling import Glimpse
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ async def apply(ctx: Context, findings: Sequence[Finding], now: datetime) -> lis
             return []
         stored = await _read(conn, kept)
         entries = [_entry(ctx, found, stored[found.claim.account_id], now) for found in kept]
-        await _write(conn, entries, now)
+        await _write(ctx, conn, entries, now)
     return entries
 
 
@@ -107,7 +109,7 @@ async def _all_coverage(conn: AsyncConnection, pages: Sequence[tuple[Finding, Pa
     return await coverage.load(conn, wanted) if wanted else {}
 
 
-async def _write(conn: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:
+async def _write(ctx: Context, conn: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:
     each = [(entry.account_id, entry.verdict) for entry in entries]
     await sightings.rekey(conn, [(i, old, new) for i, v in each for old, new in v.moved])
     await sightings.insert_posts(conn, [NewPosts(i, v.news) for i, v in each if v.news])
@@ -123,7 +125,27 @@ async def _write(conn: AsyncConnection, entries: Sequence[Entry], now: datetime)
     observed = {state.account_id: observed_days(state) for state in states if state.account_id in shown}
     await sightings.refresh_last_posts(conn, observed, now)
     await _write_gaps(conn, entries)
-    await _write_rare(conn, entries, now)
+    moved = await _write_rare(conn, entries, now)
+    await telling.after_looks(ctx, conn, [_glimpse(e, e.account_id in moved) for e in entries], now)
+
+
+def _glimpse(entry: Entry, followed: bool) -> Glimpse:
+    """What of the look matters to rules."""
+    claim, look = entry.found.claim, entry.found.look
+    handle = getattr(look, "handle", None)
+    outcome = look_of(entry.found, entry.verdict).outcome
+    newly = outcome == OutcomeName.MOVED and claim.outcome != outcome
+    return Glimpse(
+        claim.account_id,
+        entry.found.looked_at,
+        claim.platform,
+        proved=entry.verdict.proved,
+        posted=bool(entry.verdict.news),
+        renamed=(claim.handle, handle) if handle is not None and handle != claim.handle else None,
+        moved=followed or newly,
+        moved_to=entry.memory.redirect_to if followed else getattr(look, "moved_to", None),
+        followed=followed,
+    )
 
 
 async def _write_gaps(conn: AsyncConnection, entries: Sequence[Entry]) -> None:
@@ -137,18 +159,22 @@ async def _write_gaps(conn: AsyncConnection, entries: Sequence[Entry]) -> None:
     await gaps.refresh(conn, changed, covered)
 
 
-async def _write_rare(conn: AsyncConnection, entries: Sequence[Entry], now: datetime) -> None:
-    """Renames, believed redirects, accounts that ended."""
+async def _write_rare(conn: AsyncConnection, entries: Sequence[Entry], now: datetime) -> set[int]:
+    """Renames, believed redirects, accounts that ended. Returns who is watched elsewhere from now on."""
+    moved = set()
     for entry in entries:
         claim = entry.found.claim
         handle = getattr(entry.found.look, "handle", None)
         if handle is not None and handle != claim.handle:
             await looks.rename(conn, claim.account_id, handle, now)
         target = believed_target(claim.memory, entry.memory)
-        if target is not None:
-            await looks.move(conn, claim.account_id, target, bucket_of(urlsplit(target).netloc), now)
+        if target is not None and await looks.move(
+            conn, claim.account_id, target, bucket_of(urlsplit(target).netloc), now
+        ):
+            moved.add(claim.account_id)
     stopped = [entry.account_id for entry in entries if entry.planned.rest is Rest.STOPPED]
     await looks.set_status(conn, stopped, "stopped")
+    return moved
 
 
 def by_outcome(entries: Sequence[Entry]) -> dict[str, int]:

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.storage import claims
-from app.worker import prune, sources
+from app.worker import prune, sources, sweep
 from app.worker.context import Context
 from app.worker.deliver import Deliverer
 from app.worker.intake import Report
+from app.worker.pauses import Pulse, beat
 from app.worker.poll import Poller
 from app.worker.scheduler import Scheduler
 
@@ -36,7 +37,11 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
     worker = Worker(ctx)
     deliverer = Deliverer(ctx, ctx.poster) if ctx.poster else None
     scheduler = Scheduler()
+    # Beats of their own: a tick that hangs is no pause. The first one comes before the first look and the first sweep.
+    pulse = Pulse(ctx)
+    scheduler.every("pulse", TICK, pulse.beat)
     scheduler.every("poll", TICK, worker.tick)
+    scheduler.every("sweep", TICK, lambda: sweep.run_once(ctx, ctx.clock.now()))
     scheduler.every("gauges", GAUGES, lambda: prune.set_gauges(ctx, ctx.clock.now()))
     scheduler.every("sources", SOURCES, lambda: sources.run_once(ctx, ctx.clock.now()))
     scheduler.every("prune", PRUNE, lambda: prune.run_once(ctx, ctx.clock.now()))
@@ -65,6 +70,7 @@ class Worker:
     async def tick(self) -> None:
         """Start looking at what is due; after a pause of ours spread it first."""
         now = self._ctx.clock.now()
+        await beat(self._ctx, now)
         if self._ticked_at is None or abs(now - self._ticked_at) > LATE:
             await catch_up(self._ctx, now)
         self._ticked_at = now

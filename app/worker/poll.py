@@ -23,6 +23,7 @@ from app.worker.counting import batch_size
 from app.worker.findings import Finding
 from app.worker.intake import Intake, Report
 from app.worker.line import Line
+from app.worker.pauses import beat
 from app.worker.visit import Visit, foreseen
 
 log = structlog.get_logger()
@@ -37,6 +38,7 @@ async def run_once(ctx: Context, now: datetime) -> Report:
     # Rounds, not a stream: nobody else's turn is waited for, so a host gives all it has.
     options = replace(ctx.options, per_host=ctx.options.claim * 2, visit=ONCE)
     poller = Poller(replace(ctx, options=options))
+    await beat(ctx, now)
     try:
         while await poller.claim(now):
             await poller.drain()
@@ -201,6 +203,7 @@ class Poller:
             if not held:
                 continue
             try:
+                await beat(self._ctx, clock.now())
                 async with self._ctx.engine.begin() as conn:
                     await claims.renew(conn, held, clock.now() + options.lease)
             except Exception as error:

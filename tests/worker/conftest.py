@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.platforms import platforms
-from app.storage import tables
+from app.storage import event_tables
 from app.worker.clients import Clients
 from app.worker.clock import VirtualClock
 from app.worker.context import Context, Options
@@ -131,7 +131,7 @@ def rows(engine: AsyncEngine) -> Callable[..., Any]:
     """All rows of a table as dictionaries, by its first column's order."""
 
     async def read(name: str) -> list[dict[str, Any]]:
-        table = tables.metadata.tables[name]
+        table = event_tables.metadata.tables[name]
         async with engine.connect() as conn:
             found = await conn.execute(select(table))
             return [dict(row._mapping) for row in found]
