@@ -91,6 +91,16 @@ def judge_page(
     return Judgement(False, min(starts, proven_to), deleted, kept)
 
 
+def surely_joins(posts: Iterable[Stamp], memory: PageMemory, *, ordered: bool, head: datetime | None) -> bool:
+    """Whether ``judge_page`` is certain to find that the page joins, or to suspend it, whatever else is known: it shows
+    more known posts before ``head`` than can float. False says nothing."""
+    if head is None:
+        return False
+    before = dict(memory.ids_times)
+    known = [name for name, at in _merge(posts, before).items() if at < head and name in before]
+    return len(known) > (0 if ordered else FLOATERS)
+
+
 def page_again(memory: PageMemory) -> tuple[Stamp, ...]:
     """The posts of the last page, to be judged once more when the source says that the very same page still stands.
 

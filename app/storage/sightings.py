@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import itemgetter
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -129,7 +130,7 @@ async def insert_posts(conn: AsyncConnection, batches: Iterable[NewPosts]) -> No
     ]
     if rows:
         # Oldest first: an index that grows at the end of each account packs 8 bytes a post tighter (decision 0005).
-        rows.sort(key=lambda row: (row[2], row[0]))
+        rows.sort(key=itemgetter(2, 0))
         await copy_rows(conn, "posts", _COLUMNS, rows)
 
 

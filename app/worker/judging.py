@@ -150,7 +150,8 @@ def _news(found: Finding, page: Page, known: set[str], coverage: Sequence[Stretc
     fresh = {post.native_id: post for post in page.posts if post.native_id not in known}
     if not fresh:
         return ()
-    live = known_at(stretches(found.claim) if coverage is None else coverage, None, page.kinds).live
+    rows = stretches(found.claim) if coverage is None else coverage
+    live = known_at(rows, None, page.kinds).live if rows else ()
     seen = fresh.values()
     return tuple(sighted(post, found.looked_at, found.claim.good_at, live, found.seen_by) for post in seen)
 

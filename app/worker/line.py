@@ -46,6 +46,7 @@ class Line:
         self.exhausted: dict[str, datetime] = {}
         self._ctx = ctx
         self._platform = platform
+        self._seconds = metrics.request_seconds.labels(platform)
         self._spacing = spacing
         self._slots: deque[datetime] = deque()
         self._sent_at: datetime | None = None
@@ -60,7 +61,7 @@ class Line:
         answer = await self._ctx.fetcher.send(request, validators=validators, now=clock.now)
         status = f"{answer.status // 100}xx" if isinstance(answer, Response) else "failed"
         metrics.requests.labels(self._platform, status).inc()
-        metrics.request_seconds.labels(self._platform).observe(clock.monotonic() - began)
+        self._seconds.observe(clock.monotonic() - began)
         if isinstance(answer, Response):
             if ours:
                 self._note_budget(request.cost, answer)

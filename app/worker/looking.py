@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 
 from app.domain.coverage import head_of, proven_to
-from app.domain.joining import PageMemory, Stamp, judge_page
+from app.domain.joining import PageMemory, Stamp, judge_page, surely_joins
 from app.domain.models import Failure, Page
 from app.platforms.base import Platform, Request, Response
 from app.storage.claims import Claim, Memory
@@ -83,7 +83,7 @@ async def _filled(ctx: Context, platform: Platform, found: Finding, page: Page, 
         parser=ctx.parser,
     )
     if len(back.exchanges) == 1 and not back.cut_short:
-        return replace(found, look=back.page)
+        return found if back.page is page else replace(found, look=back.page)
     exchanges = [*found.exchanges, *back.exchanges[1:]]
     again = back.cut_short and bool(found.claim.heads) and found.claim.failures < _TRIES
     more = {"checked": found.checked, "counter": found.counter}
@@ -100,6 +100,8 @@ def _enough(ctx: Context, platform: Platform, found: Finding, page: Page) -> boo
     stamps: list[Stamp] = [
         (post.native_id, min(post.posted_at or found.looked_at, found.looked_at)) for post in page.posts
     ]
+    if surely_joins(stamps, memory, ordered=page.ordered, head=head.end if head else None):
+        return True
     judgement = judge_page(
         stamps,
         (),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.coverage import extend, known_at
-from app.domain.joining import NO_PAGE, REMEMBERED, Judgement, PageMemory, judge_page, page_again, rekeyed
+from app.domain.joining import NO_PAGE, REMEMBERED, Judgement, PageMemory, judge_page, page_again, rekeyed, surely_joins
 from app.domain.models import DateNote, Kind, Post, Stretch
 from app.domain.silence import Streak, streaks
 from tests.domain.making import HOUR, T0, at
@@ -59,6 +59,22 @@ def test_the_simulation_is_not_idle() -> None:
     watchers = [run(seed) for seed in range(60)]
     assert sum(watcher.joins for watcher in watchers) > 1000
     assert sum(len(watcher.deleted) for watcher in watchers) > 20
+
+
+stamps = st.lists(st.tuples(st.integers(0, 9).map(str), st.integers(0, 30).map(at)), max_size=12)
+
+
+@given(stamps, stamps, st.sets(st.integers(0, 9).map(str)), st.booleans(), st.booleans(), st.integers(0, 30))
+def test_what_surely_joins_is_judged_to_join(
+    posts: Page, last: Page, known: set[str], ordered: bool, complete: bool, head: int
+) -> None:
+    memory = PageMemory(tuple(dict(last).items()), frozenset(known & dict(last).keys()), True)
+    verdict = judge_page(
+        posts, known, memory, ordered=ordered, complete=complete, head=at(head), proven_to=at(head + 1)
+    )
+    if surely_joins(posts, memory, ordered=ordered, head=at(head)):
+        assert verdict.joined or verdict.suspended
+    assert not surely_joins(posts, memory, ordered=ordered, head=None)
 
 
 names = st.integers(0, 25)

@@ -8,6 +8,7 @@ the web uses for them (so that ``iso-8859-1`` means windows-1252, as browsers ha
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _BOMS = (
     (b"\xef\xbb\xbf", "utf-8-sig"),
@@ -73,22 +74,24 @@ def _first(body: bytes, content_type: str) -> str:
     return next(iter(_named(body, content_type)), "utf-8")
 
 
-def _named(body: bytes, content_type: str) -> list[str]:
+def _named(body: bytes, content_type: str) -> tuple[str, ...]:
     """Codecs in the order of authority: BOM, HTTP, declaration; wide shapes speak for themselves."""
-    for mark, codec in _BOMS:
-        if body.startswith(mark):
-            return [codec]
-    for mark, codec in _WIDE:
-        if body.startswith(mark):
-            return [codec]
+    return _told(body[: body.find(b">", 0, 400) + 1 or 400], content_type[:500])
+
+
+@lru_cache(maxsize=512)  # what speaks of it ends with the first tag, and most feeds say the same
+def _told(start: bytes, content_type: str) -> tuple[str, ...]:
+    for mark, codec in (*_BOMS, *_WIDE):
+        if start.startswith(mark):
+            return (codec,)
     found: list[str] = []
-    if in_header := _CHARSET.search(content_type[:500]):
+    if in_header := _CHARSET.search(content_type):
         found += _codec(in_header[1])
-    if body.startswith(_EBCDIC):
+    if start.startswith(_EBCDIC):
         found.append("cp037")
-    if declared := _DECLARED.match(body[:400]):
+    if declared := _DECLARED.match(start):
         found += _codec(declared[1].decode("ascii"))
-    return found
+    return tuple(found)
 
 
 def _codec(name: str) -> list[str]:

@@ -98,7 +98,8 @@ def _post(name: str, entry: Entry) -> SeenPost:
     url = link if link.startswith(_WEB) and len(link) <= _LONGEST_URL and link.isprintable() else None
     if url is not None and url == post_url(name):
         url = None
-    return SeenPost(name, Kind.ORIGINAL, entry.date[0], url, entry.date[1], clean(link) or None)
+    posted_at, note = entry.date
+    return SeenPost(name, Kind.ORIGINAL, posted_at, url, note, clean(link) or None)
 
 
 def _rank(post: SeenPost) -> tuple[bool, datetime, str, str, int]:

@@ -7,7 +7,6 @@ error item, a login, a challenge, an error message and a web page are refusals, 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from app.domain.models import Failure, OutcomeName
 from app.platforms.answers import is_html, not_wanted
@@ -29,7 +28,7 @@ def read_document(response: Response) -> Document | Failure:
         if looks_like_json(body):
             document = read_json(body, content_type, response.url)
         else:
-            document = _read_xml(body, content_type, response.url)
+            document = _read_once(body, content_type, response.url)
             if needs_texts(document) or _may_be_bridge(document, response.url):
                 document = read_xml(body, content_type, response.url, texts=True)
     except NotReadable as error:
@@ -37,8 +36,17 @@ def read_document(response: Response) -> Document | Failure:
     return _bridge_error(document, response.url) or document
 
 
-#: A look and the question for an older page read the same answer one after the other.
-_read_xml = lru_cache(maxsize=2)(read_xml)
+#: What was read last: a look and the question for an older page read the same answer, one right after the other.
+_last: list[tuple[bytes, str, str, Document]] = []
+
+
+def _read_once(body: bytes, content_type: str, url: str) -> Document:
+    for known, *where, document in _last:
+        if known is body and where == [content_type, url]:
+            return document
+    document = read_xml(body, content_type, url)
+    _last[:] = [(body, content_type, url, document)]
+    return document
 
 
 def _failure(error: NotReadable, response: Response) -> Failure:
