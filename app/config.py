@@ -137,6 +137,9 @@ class Settings(BaseSettings):
         description="By platform a watched account known to be alive, `bluesky=bluesky:news.example`: where it fails "
         "or falls silent, the platform is held to be degraded.",
     )
+    heartbeat_url: SecretStr | None = Field(
+        None, description="An address outside that is asked (GET) every minute while the work really goes on."
+    )
     rate_limit: int = Field(1200, ge=1, description="API requests a minute for one key.")
     open_metrics: bool = Field(False, description="Let /metrics be read without a key.")
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: for people on a terminal.")
@@ -144,6 +147,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        if self.heartbeat_address and not self.heartbeat_address.startswith(("http://", "https://")):
+            raise ValueError("heartbeat_url must start with http:// or https://")
         if not self.poll_least <= self.poll_default <= self.poll_longest:
             raise ValueError("poll_least <= poll_default <= poll_longest must hold")
         if self.live_gap < self.poll_longest:
@@ -159,6 +164,11 @@ class Settings(BaseSettings):
     def sealing_keys(self) -> list[str]:
         """``secret_keys`` in clear, for ``sealing``."""
         return [key.get_secret_value() for key in self.secret_keys]
+
+    @property
+    def heartbeat_address(self) -> str | None:
+        """The heartbeat's address in clear; None where there is none."""
+        return self.heartbeat_url.get_secret_value() if self.heartbeat_url else None
 
     @property
     def live_gap_time(self) -> timedelta:

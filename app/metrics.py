@@ -48,6 +48,12 @@ request_seconds = Histogram(
     buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30),
     registry=REGISTRY,
 )
+messages = Counter(
+    "quietwatch_messages",
+    "Messages to people, by service and result (sent, or why not)",
+    ["service", "result"],
+    registry=REGISTRY,
+)
 api_seconds = Histogram(
     "quietwatch_api_seconds",
     "Time to answer a request of the API or a page, by route and status",

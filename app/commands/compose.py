@@ -26,6 +26,7 @@ from app.worker.clock import SystemClock
 from app.worker.context import Context, Options
 from app.worker.fetch import Fetcher
 from app.worker.guard import Guard
+from app.worker.messenger import Messenger
 from app.worker.parse_pool import ParsePool
 from app.worker.post import Poster
 
@@ -46,8 +47,18 @@ def platform_table(settings: Settings) -> dict[str, Platform]:
 
 def guard(settings: Settings) -> Guard:
     """The one guard of the process: it refuses our own public name too."""
+    return Guard(settings.allow_networks, settings.allow_ports, own_hosts=own_hosts(settings))
+
+
+def messenger(settings: Settings) -> Messenger:
+    """What sends to people, under the same policy."""
+    return Messenger(settings.allow_networks, settings.allow_ports, own_hosts(settings))
+
+
+def own_hosts(settings: Settings) -> list[str]:
+    """Names of this service: it never asks itself."""
     own = urlsplit(settings.public_url).hostname if settings.public_url else None
-    return Guard(settings.allow_networks, settings.allow_ports, own_hosts=[own] if own else [])
+    return [own] if own else []
 
 
 def options(settings: Settings) -> Options:
@@ -68,6 +79,8 @@ def options(settings: Settings) -> Options:
         unobservable_after=timedelta(seconds=settings.unobservable_after),
         keep_events=timedelta(days=settings.keep_events_days),
         keep_attempts=timedelta(days=settings.keep_attempts_days),
+        public_url=settings.public_url,
+        heartbeat_url=settings.heartbeat_address,
         canaries=settings.canaries,
     )
 
@@ -96,6 +109,7 @@ async def worker_context(settings: Settings, engine: AsyncEngine) -> AsyncIterat
             options=options(settings),
             sealer=sealer(settings.sealing_keys, settings.data_dir),
             poster=poster,
+            messenger=messenger(settings),
         )
     finally:
         clients.close()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import ParamSpec, Protocol, TypeVar
 
+from app.domain.messages import Message
 from app.domain.models import Failure
 from app.platforms.base import Platform, Request, Response
 from app.sealing import Sealer
@@ -37,6 +38,14 @@ class Parser(Protocol):
 
     async def parse_bounded(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``function(*args)`` within limits. Raises ParseKilled."""
+        ...
+
+
+class Courier(Protocol):
+    """Who brings messages to people: ``messenger.Messenger``."""
+
+    async def send(self, address: str, message: Message) -> str | None:
+        """None where it was taken, else a stable reason."""
         ...
 
 
@@ -78,6 +87,10 @@ class Options:
     """Lanes of endpoints that this process sends in at the same time; each has one connection open."""
     keep_events: timedelta = timedelta(days=400)
     keep_attempts: timedelta = timedelta(days=30)
+    public_url: str | None = None
+    """Where the pages are, for links in messages."""
+    heartbeat_url: str | None = None
+    """Asked every minute while the work goes on."""
     canaries: Mapping[str, str] = field(default_factory=dict)
     """By platform the natural key of an account that is known to be alive."""
 
@@ -97,6 +110,8 @@ class Context:
     """Opens what others trusted us with. None: nothing is sent to anybody (tests of polling)."""
     poster: Poster | None = None
     """Sends to webhooks. None: nothing is delivered here."""
+    messenger: Courier | None = None
+    """Sends to people. None: nobody is told from here."""
 
     def margin(self, platform: Platform) -> timedelta:
         """The settling margin in force."""

@@ -16,7 +16,9 @@ from app.storage import claims
 from app.worker import prune, sources, sweep
 from app.worker.context import Context
 from app.worker.deliver import Deliverer
+from app.worker.heartbeat import Heartbeat
 from app.worker.intake import Report
+from app.worker.notify import Notifying
 from app.worker.pauses import Pulse, beat
 from app.worker.poll import Poller
 from app.worker.scheduler import Scheduler
@@ -24,6 +26,8 @@ from app.worker.scheduler import Scheduler
 log = structlog.get_logger()
 TICK = timedelta(seconds=1)
 GAUGES = timedelta(seconds=30)
+NOTIFY = timedelta(seconds=2)
+HEARTBEAT = timedelta(seconds=60)
 PRUNE = timedelta(hours=6)
 SOURCES = timedelta(seconds=30)
 #: How long visits may go on after the request to stop: a request under way takes at most 30 s, a service has 20.
@@ -34,7 +38,7 @@ LATE = timedelta(minutes=5)
 
 async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> Report:
     """Poll and keep house until ``stop`` is set."""
-    worker = Worker(ctx)
+    worker, notifying, beating = Worker(ctx), Notifying(ctx), Heartbeat(ctx)
     deliverer = Deliverer(ctx, ctx.poster) if ctx.poster else None
     scheduler = Scheduler()
     # Beats of their own: a tick that hangs is no pause. The first one comes before the first look and the first sweep.
@@ -44,6 +48,8 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
     scheduler.every("sweep", TICK, lambda: sweep.run_once(ctx, ctx.clock.now()))
     scheduler.every("gauges", GAUGES, lambda: prune.set_gauges(ctx, ctx.clock.now()))
     scheduler.every("sources", SOURCES, lambda: sources.run_once(ctx, ctx.clock.now()))
+    scheduler.every("notify", NOTIFY, notifying.tick)
+    scheduler.every("heartbeat", HEARTBEAT, lambda: beating.beat(worker.ticked_at))
     scheduler.every("prune", PRUNE, lambda: prune.run_once(ctx, ctx.clock.now()))
     if deliverer:
         scheduler.every("deliver", TICK, deliverer.tick)
@@ -55,7 +61,8 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
         await scheduler.stop()
         for listener in listeners:
             listener.cancel()
-        await asyncio.gather(worker.poller.stop(grace), *([deliverer.stop()] if deliverer else []))
+        ending = [worker.poller.stop(grace), notifying.settle(grace), *([deliverer.stop()] if deliverer else [])]
+        await asyncio.gather(*ending)
     return worker.poller.intake.report
 
 
@@ -65,17 +72,20 @@ class Worker:
     def __init__(self, ctx: Context) -> None:
         self.poller = Poller(ctx)
         self._ctx = ctx
-        self._ticked_at: datetime | None = None
+        self.ticked_at: datetime | None = None
+        """When a tick last came to its end."""
+        self._began_at: datetime | None = None
 
     async def tick(self) -> None:
         """Start looking at what is due; after a pause of ours spread it first."""
         now = self._ctx.clock.now()
         await beat(self._ctx, now)
-        if self._ticked_at is None or abs(now - self._ticked_at) > LATE:
+        if self._began_at is None or abs(now - self._began_at) > LATE:
             await catch_up(self._ctx, now)
-        self._ticked_at = now
+        self._began_at = now
         while await self.poller.claim(self._ctx.clock.now()) >= self._ctx.options.claim:
             pass
+        self.ticked_at = now
 
 
 async def catch_up(ctx: Context, now: datetime) -> int:

@@ -30,7 +30,12 @@ def test_every_setting_has_a_default_and_a_description() -> None:
 def test_every_setting_is_used() -> None:
     app = Path(__file__).parent.parent.parent / "app"
     text = "".join(path.read_text() for path in app.rglob("*.py") if path.name != "config.py")
-    through = {"database_url": "database_address", "live_gap": "live_gap_time", "secret_keys": "sealing_keys"}
+    through = {
+        "database_url": "database_address",
+        "live_gap": "live_gap_time",
+        "heartbeat_url": "heartbeat_address",
+        "secret_keys": "sealing_keys",
+    }
     unused = [name for name in Settings.model_fields if f".{through.get(name, name)}" not in text]
     assert unused == []
 
