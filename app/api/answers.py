@@ -210,8 +210,21 @@ class Board(Page):
     items: list[BoardRow]
 
 
+class Judged(BaseModel):
+    """What a rule makes of an account."""
+
+    id: str
+    name: str
+    kind: Literal["fixed", "adaptive"]
+    state: StateName
+    since: datetime
+    quiet_since: datetime | None
+    deadline: datetime | None
+    held_since: datetime | None = Field(description="A transition waits for fresh evidence of a degraded source.")
+
+
 class Silence(BaseModel):
-    """Silence of one account. ``meaning`` and ``rule`` are null in this version."""
+    """Silence of one account. ``meaning`` is null in this version."""
 
     account: ShortAccount
     at: datetime
@@ -223,7 +236,8 @@ class Silence(BaseModel):
     last_look: LastLook | None
     note: str
     meaning: None
-    rule: None
+    rule: Judged | None = Field(description="Of the rules that judge it the one with the earliest deadline.")
+    rules: list[Judged] = Field(description="All of them; none for an earlier moment.")
 
 
 class LongestStreak(BaseModel):

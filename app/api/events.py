@@ -15,7 +15,7 @@ from app.api.problems import BadPosition
 from app.api.routing import OPEN, SCOPE, Route
 from app.domain.events import USUAL, EventType
 from app.errors import Gone, NotFound, Unauthorized
-from app.storage import event_log, keys, names
+from app.storage import event_log, keys, names, rules
 from app.storage.event_log import Event, Filter, Position
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=Route)
@@ -56,12 +56,16 @@ class Wanted:
 
     async def filter(self, conn: Any) -> Filter:
         """The filter in the database's terms. Raises NotFound for an account or a rule that is not there."""
-        account_id = rule_id = None
-        if self.account is not None and (account_id := await names.find_id(conn, self.account)) is None:
+        account_id = None
+        if (
+            self.account is not None
+            and (account_id := await names.find_id(conn, reading.text(self.account, "account", 2100))) is None
+        ):
             raise NotFound("No watched account goes by this name.", field="account", hint="See GET /v1/accounts.")
-        if self.rule is not None and (rule_id := await event_log.rule_id(conn, self.rule)) is None:
+        rule = None if self.rule is None else await rules.find(conn, reading.text(self.rule, "rule", 64))
+        if self.rule is not None and rule is None:
             raise NotFound("There is no such rule.", field="rule", hint="See GET /v1/rules.")
-        return Filter(tuple(each.value for each in self.types or ()), account_id, rule_id, self.tag)
+        return Filter(tuple(each.value for each in self.types or ()), account_id, rule.id if rule else None, self.tag)
 
 
 Chosen = Annotated[Wanted, Depends()]

@@ -18,7 +18,8 @@ from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName, Post
 from app.domain.outcomes import Reason, explain_unknown
 from app.domain.reasons import why_unknown
 from app.domain.silence import State, Streak
-from app.storage import names, silence, streaks
+from app.storage import names, rule_states, silence, streaks
+from app.storage.rule_states import Brief
 from app.storage.silence import Standing
 
 router = APIRouter(prefix="/v1", tags=["silence"], route_class=Route)
@@ -77,7 +78,7 @@ async def read_silence(
         found = await _one(conn, watched.clean(account), chosen, now, moment)
     if found is None:
         raise watched.missing()
-    standing, streak, longest = found
+    standing, streak, longest, rules = found
     state = judge.state(streak, least, at)
     row = silence_row(shared, standing, streak, state, at)
     row["streak"] |= {**shapes.length("largest_gap", streak.largest_gap), **record_row(longest, streak, at)}
@@ -88,25 +89,42 @@ async def read_silence(
         "min": format_duration(least),
         **row,
         "meaning": None,
-        "rule": None,
+        "rule": rule_row(rules[0]) if rules else None,
+        "rules": [rule_row(each) for each in rules],
     }
-    facts = [chosen, min, moment, standing[10:], streak.starts_at, streak.proven, state]
+    facts = [chosen, min, moment, standing[10:], streak.starts_at, streak.proven, state, rules]
     return replies.single(request, payload, facts=facts)
 
 
 async def _one(
     conn: Any, key: str, kinds: Kind, now: datetime, as_of: datetime | None
-) -> tuple[Standing, Streak, Interval | None] | None:
-    """The standing, the open streak and, for the live answer of the default kinds, the longest one on record."""
+) -> tuple[Standing, Streak, Interval | None, Sequence[Brief]] | None:
+    """The standing, the open streak, for the live answer of the default kinds the longest one on record, and, unless
+    an earlier moment is asked about, what the rules make of it."""
     if as_of is None and kinds == DEFAULT_KINDS:
         found = await streaks.one(conn, key, now=now)
-        return found and (found.standing, found.streak, found.whole)
+        return found and (found.standing, found.streak, found.whole, found.rules)
     account_id = await names.find_id(conn, key)
     standings = await silence.load_standings(conn, [account_id or 0])
     if account_id is None or account_id not in standings:
         return None
     open_ = await silence.open_streaks(conn, [account_id], now=as_of or now, kinds=kinds, as_of=as_of)
-    return standings[account_id], open_[account_id], None
+    rules = await rule_states.briefs_of(conn, account_id) if as_of is None else ()
+    return standings[account_id], open_[account_id], None, rules
+
+
+def rule_row(brief: Brief) -> replies.Row:
+    """What a rule makes of the account."""
+    return {
+        "id": brief.public_id,
+        "name": brief.name,
+        "kind": brief.kind,
+        "state": brief.state,
+        "since": brief.since,
+        "quiet_since": brief.since if brief.state == State.QUIET else None,
+        "deadline": brief.deadline,
+        "held_since": brief.held_since,
+    }
 
 
 @router.get("/silence", summary="The board", responses=openapi.lists(answers.Board))

@@ -118,12 +118,6 @@ async def get(conn: AsyncConnection, public_id: str) -> Event | None:
     return Event._make(rows[0]) if rows else None
 
 
-async def rule_id(conn: AsyncConnection, public_id: str) -> int | None:
-    """The internal id of a rule."""
-    rows = await fetch(conn, "select id from rules where public_id = $1", public_id)
-    return rows[0][0] if rows else None
-
-
 async def newest(conn: AsyncConnection) -> int:
     """The position of the newest event, 0 where there is none."""
     found: int = (await fetch(conn, "select coalesce(max(id), 0) from events"))[0][0]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -29,6 +29,37 @@ def read_state(row: Iterable[object]) -> RuleState:
     """A state from ``COLUMNS``."""
     account_id, rule_id, baseline, since, state, *rest = row
     return RuleState(account_id, rule_id, baseline, since, State(state), *rest)  # type: ignore[arg-type]  # a row
+
+
+class Brief(NamedTuple):
+    """What a rule makes of an account, as far as an answer about the account says it."""
+
+    public_id: str
+    name: str
+    kind: str
+    state: str
+    since: datetime
+    deadline: datetime | None
+    held_since: datetime | None
+
+
+#: As a column of a statement over ``accounts a``: an array of ``Brief``, the earliest deadline first; NULL for none.
+BRIEFS = """(
+    select array_agg(row(r.public_id, r.name, r.kind, rs.state, rs.since, rs.deadline, rs.held_since)
+                     order by rs.deadline nulls last, r.id)
+    from rule_states rs join rules r on r.id = rs.rule_id where rs.account_id = a.id
+)"""
+
+
+def read_briefs(value: Iterable[Iterable[Any]] | None) -> tuple[Brief, ...]:
+    """From ``BRIEFS``."""
+    return tuple(Brief(*each) for each in value or ())
+
+
+async def briefs_of(conn: AsyncConnection, account_id: int) -> tuple[Brief, ...]:
+    """What every rule makes of an account, the earliest deadline first."""
+    rows = await fetch(conn, f"select {BRIEFS} from accounts a where a.id = $1", account_id)  # noqa: S608 - a constant
+    return read_briefs(rows[0][0]) if rows else ()
 
 
 class Sight(NamedTuple):

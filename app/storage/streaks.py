@@ -19,6 +19,7 @@ from app.domain.silence import Streak
 from app.storage.names import Selection, conditions, find_id
 from app.storage.posts import EARLIEST, read_post
 from app.storage.raw import fetch
+from app.storage.rule_states import BRIEFS, Brief, read_briefs
 from app.storage.silence import COLUMNS, TABLES, Standing, live_streaks, open_streaks, streak_of
 
 ZERO = timedelta(0)
@@ -36,6 +37,8 @@ class Longest(NamedTuple):
     """How much of that one is proven, from its start."""
     proven: Interval | None
     """The longest proven part of any. None where nothing is proven."""
+    rules: tuple[Brief, ...] = ()
+    """What each rule makes of the account, the earliest deadline first; only where ``one`` was asked."""
 
 
 #: A closed streak and its proven part: of those that end after $1 the longest, and the longest proven.
@@ -90,7 +93,7 @@ select {COLUMNS}, {CLOSED}, (
     select max(largest_gap_s) from coverage
     where account_id = a.id and ends_at > coalesce(s.last_post_at, s.covered_from)
     and starts_at < case when s.last_post_at is null then least(s.covered_until, $2) else $2 end
-), l.*
+), {BRIEFS}, l.*
 from {TABLES} {LONGEST}
 left join lateral (
     select {_LAST} from posts
@@ -116,9 +119,10 @@ async def one(conn: AsyncConnection, key: str, *, now: datetime) -> Longest | No
     if streak is None:
         streak = (await open_streaks(conn, [standing.account_id], now=now))[standing.account_id]
     else:
-        post = read_post(row[width + 6 :]) if row[width + 6] is not None else None
+        post = read_post(row[width + 7 :]) if row[width + 7] is not None else None
         streak = replace(streak, post=post, largest_gap=timedelta(seconds=row[width + 5] or 0))
-    return pick(standing, streak, row[width : width + 5], EARLIEST, now)
+    found = pick(standing, streak, row[width : width + 5], EARLIEST, now)
+    return found._replace(rules=read_briefs(row[width + 6]))
 
 
 def pick(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import time, timedelta
 from typing import Any
 
 import httpx2
@@ -9,7 +10,11 @@ import pytest
 from pydantic import BaseModel
 
 from app.api import answers, models, told
-from tests.api.conftest import Api
+from app.domain.models import Interval
+from app.domain.quiet_hours import QuietHours
+from app.domain.rules import NewRule
+from app.storage import rules
+from tests.api.conftest import NOW, Api
 from tests.api.seeding import ago, watch
 from tests.api.telling import tell
 
@@ -21,7 +26,11 @@ async def world(api: Api) -> dict[str, str]:
     await watch(api.engine, "b", posts=(300,), covered=((400, 100),), outcome="gone", reason="http_410")
     await watch(api.engine, "c", outcome=None)
     (event,) = await tell(api.engine, first)
-    return {"a": first.public_id, "e": event.public_id}
+    hours = QuietHours(time(22), time(7), "Europe/Paris")
+    new = NewRule(length=timedelta(days=2), quiet_hours=(hours,), pauses=(Interval(ago(9), ago(8)),))
+    async with api.engine.begin() as conn:
+        rule = await rules.create(conn, new, NOW)
+    return {"a": first.public_id, "e": event.public_id, "r": rule.public_id}
 
 
 ANSWERS: list[tuple[str, type[BaseModel]]] = [
@@ -40,6 +49,9 @@ ANSWERS: list[tuple[str, type[BaseModel]]] = [
     ("/v1/participation?date=2011-12-30", answers.Participation),
     ("/v1/subjects", models.Subjects),
     ("/v1/tags", models.TagList),
+    ("/v1/rules", told.Rules),
+    ("/v1/rules/{r}", told.Rule),
+    ("/v1/rules/{r}/states", told.RuleStates),
     ("/v1/events", told.Events),
     ("/v1/events/{e}", told.Event),
     ("/v1/events/feed", told.FeedLink),
@@ -57,7 +69,9 @@ async def test_an_answer_is_what_the_document_says(
 ) -> None:
     answer = await admin.get(path.format_map(world))
     assert answer.status_code == 200 or "scheduler" in answer.text, answer.text
-    assert_no_more(answer.json(), model.model_validate_json(answer.content, strict=False).model_dump(mode="json"))
+    assert_no_more(
+        answer.json(), model.model_validate_json(answer.content, strict=False).model_dump(mode="json", by_alias=True)
+    )
 
 
 def assert_no_more(sent: Any, described: Any) -> None:
