@@ -87,7 +87,7 @@ async def politeness(database: str, feeds: int, days: float, step: timedelta = S
     server = ScoringServer(clock.now)
     port = await server.start()
     clients = Clients(Guard(allow_networks=["127.0.0.0/8"], resolver=loopback), idle_seconds=5)
-    options = Options(concurrency=20, group_wait=timedelta(milliseconds=5))
+    options = Options(concurrency=20, group_wait=timedelta(milliseconds=100))
     world = World(Context(engine, Fetcher(clients, AGENT), platforms(), clock, options=options), clock, server, port)
     crowd = make_feeds(feeds, START)
     try:
@@ -234,7 +234,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, help="folder of criteria.json; its criteria are listed")
     given = parser.parse_args()
     logs.configure("json", "error")
-    with harness.database() as server:
+    with harness.database({"fsync": "off"}) as server:
         asyncio.run(upgrade(server.url))
         figures = asyncio.run(politeness(server.url, given.feeds, given.days))
         figures |= scopes() | phases(given.sources)

@@ -4,8 +4,10 @@
 in their documented shapes at the seam of the fetcher (no sockets: a simulated day is some 100,000 requests); the rest
 is the whole worker with its database. Plain polling looks at each account's page at a fixed interval; the interval that
 detects counted posts as soon on average as was measured here is twice the mean delay. Reposts on Bluesky are not
-counted by its counter: they surface with the next page, and their delay is told apart. Rates of posting are lognormal,
-median ``--rate`` a day.
+counted by its counter: they surface with the next page, at the latest after a day. Their delay is told apart, and so is
+``bluesky_repost_times_fewer``, what plain polling would need for them alone; no target is set for it, and below 1 plain
+polling would be cheaper for somebody who wants to know of reposts only. Rates of posting are lognormal, median
+``--rate`` a day.
 """
 
 from __future__ import annotations
@@ -188,6 +190,10 @@ async def measure(database: str, number: int, hours: float, rate: float, servers
     figures["mean_delay_minutes"] = mean / 60
     figures["plain_requests_per_account_day"] = plain
     figures["times_fewer"] = plain / figures["requests_per_account_day"]
+    reposts = delays["bluesky_repost"]
+    if reposts:
+        plain = 86_400 / (2 * sum(reposts) / len(reposts))
+        figures["bluesky_repost_times_fewer"] = plain / figures["bluesky_requests_per_account_day"]
     figures["posts_per_account_day"] = _posts_per_day(crowd)
     return figures
 
