@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import admin, answers, keys, serving, watching
+from app.commands import admin, answers, hooks, keys, serving, watching
 from app.main import version
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 for name, command in COMMANDS.items():
     app.command(name)(command)
 app.add_typer(keys.app, name="key")
+app.add_typer(hooks.app, name="webhook")
 
 
 def _print_version(wanted: bool) -> None:

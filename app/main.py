@@ -10,6 +10,7 @@ import os
 import secrets
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from fastapi import FastAPI
 from app.api import (
     accounts,
     audit,
+    deliveries,
     edge,
     events,
     health,
@@ -34,6 +36,7 @@ from app.api import (
     sources,
     streaks,
     subjects,
+    webhooks,
 )
 from app.api import platforms as about
 from app.api.context import Context, Resolver
@@ -46,6 +49,8 @@ from app.storage import migrate
 from app.web import account, assets, board, signin
 from app.web.signing import sign_in_path
 from app.web.site import Site
+from app.worker.endpoints import vet_endpoint
+from app.worker.guard import Guard
 
 
 def version() -> str:
@@ -98,6 +103,7 @@ def create_app(
         public_url=settings.public_url or "",
         resolver=resolver,
         sealer=sealer(settings.sealing_keys, settings.data_dir),
+        vet_endpoint=partial(vet_endpoint, guard=guard(settings)),
     )
     app.state.site = Site(
         engine=engine,
@@ -122,6 +128,8 @@ def create_app(
         events,
         about,
         sources,
+        webhooks,
+        deliveries,
         keys,
         audit,
     ):
@@ -147,6 +155,17 @@ def sign_in_link(settings: Settings, now: datetime) -> str:
     """An address that signs the operator in to the pages, good for an hour. To be printed, never to be logged."""
     base = settings.public_url or f"http://{settings.host}:{settings.port}"
     return base + sign_in_path(load_secret(settings.data_dir), now)
+
+
+def guard(settings: Settings) -> Guard:
+    """The one guard of the process: it refuses our own public name too."""
+    return Guard(settings.allow_networks, settings.allow_ports, own_hosts=own_hosts(settings))
+
+
+def own_hosts(settings: Settings) -> list[str]:
+    """Names of this service: it never asks itself."""
+    own = urlsplit(settings.public_url).hostname if settings.public_url else None
+    return [own] if own else []
 
 
 def known_hosts(settings: Settings) -> frozenset[str]:

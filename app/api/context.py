@@ -35,6 +35,8 @@ class Context:
     """Settling margins in seconds that the operator set in place of the documented ones."""
     sealer: Sealer
     """Encrypts what others trusted us with: webhook secrets, notifiers' addresses."""
+    vet_endpoint: Callable[[str], None]
+    """Refuses addresses that cannot be an endpoint (BadInput). The composition root brings it: it knows the guard."""
     newest_schema: str
     """The revision of the schema that this version needs."""
     hosts: frozenset[str] = frozenset()

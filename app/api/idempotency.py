@@ -43,15 +43,19 @@ async def earlier(request: Request) -> Response | None:
     return Response(found.body, found.status, headers, media_type=replies.JSON)
 
 
-async def once(request: Request, make: Make) -> Response:
-    """Run ``make`` in a transaction and answer with what it made. Call ``earlier`` first."""
+async def once(request: Request, make: Make, *, unkept: str | None = None) -> Response:
+    """Run ``make`` in a transaction and answer with what it made. Call ``earlier`` first.
+
+    ``unkept`` names a member that is shown once and never stored: it is null in the repeated answer.
+    """
     shared, key = context.of(request), key_of(request)
     lost = False
     async with shared.engine.begin() as conn:
         status, payload = await make(conn)
         body = replies.encode(payload)
         if key is not None and status < 300:
-            answer = keys.Answer(await _digest(request), status, body)
+            kept = replies.encode({**payload, unkept: None}) if unkept else body
+            answer = keys.Answer(await _digest(request), status, kept)
             lost = not await keys.put_answer(conn, request.state.caller.id, key, answer, shared.clock())
             if lost:
                 await conn.rollback()

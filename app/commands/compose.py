@@ -9,14 +9,13 @@ import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from urllib.parse import urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.context import Resolver
 from app.config import Settings
 from app.domain.models import Identity
-from app.main import version
+from app.main import guard, own_hosts, version
 from app.platforms import platforms
 from app.platforms.base import Platform
 from app.sealing import sealer
@@ -25,7 +24,6 @@ from app.worker.clients import Clients
 from app.worker.clock import SystemClock
 from app.worker.context import Context, Options
 from app.worker.fetch import Fetcher
-from app.worker.guard import Guard
 from app.worker.messenger import Messenger
 from app.worker.parse_pool import ParsePool
 from app.worker.post import Poster
@@ -45,20 +43,9 @@ def platform_table(settings: Settings) -> dict[str, Platform]:
     return platforms(settings.bluesky_appview_url, settings.bluesky_plc_url)
 
 
-def guard(settings: Settings) -> Guard:
-    """The one guard of the process: it refuses our own public name too."""
-    return Guard(settings.allow_networks, settings.allow_ports, own_hosts=own_hosts(settings))
-
-
 def messenger(settings: Settings) -> Messenger:
     """What sends to people, under the same policy."""
     return Messenger(settings.allow_networks, settings.allow_ports, own_hosts(settings))
-
-
-def own_hosts(settings: Settings) -> list[str]:
-    """Names of this service: it never asks itself."""
-    own = urlsplit(settings.public_url).hostname if settings.public_url else None
-    return [own] if own else []
 
 
 def options(settings: Settings) -> Options:

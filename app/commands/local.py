@@ -84,6 +84,10 @@ class LocalApi:
         answer = await self._call("POST", path, params, content=body, content_type=content_type)
         return msgspec.json.decode(answer.content)
 
+    async def send(self, path: str, value: Any = None) -> Any:
+        """The JSON value of a POST of JSON."""
+        return await self.post(path, msgspec.json.encode({} if value is None else value), "application/json")
+
     async def delete(self, path: str) -> None:
         """A DELETE that must succeed."""
         await self._call("DELETE", path, None)

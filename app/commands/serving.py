@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import config, logs
@@ -54,7 +55,7 @@ def worker(data_dir: DataDir = None) -> None:
     _announce_warnings(settings)
 
     async def main() -> None:
-        stop = _stop_on_signal()
+        stop = stop_on_signal()
         async with runtime.database(settings) as engine, compose.worker_context(settings, engine) as ctx:
             settle_memory()
             await work(ctx, stop)
@@ -74,7 +75,7 @@ def demo(host: Host = None, port: Port = None) -> None:
 
 
 async def _demo(settings: Settings) -> None:
-    stop = _stop_on_signal()
+    stop = stop_on_signal()
     async with (
         demonstration.stage(runtime.now()) as links,
         runtime.database_address(settings, exclusive=True) as address,
@@ -93,7 +94,7 @@ async def _then_wait(job: Coroutine[Any, Any, None], stop: asyncio.Event) -> Non
 
 
 async def _serve(settings: Settings) -> None:
-    stop = _stop_on_signal()
+    stop = stop_on_signal()
     async with (
         runtime.database_address(settings, exclusive=True) as address,
         engines(address) as (api, working),
@@ -117,7 +118,7 @@ async def engines(address: str) -> AsyncIterator[tuple[AsyncEngine, AsyncEngine]
 
 
 async def listen(listener: socket.socket, app: Any, stop: asyncio.Event) -> None:
-    """Serve HTTP until ``stop`` is set. ``app`` is one of ``create_app``."""
+    """Serve HTTP until ``stop`` is set. ``app`` is one of ``create_app``, or any that keeps no answer open."""
     server = _Server(
         uvicorn.Config(
             app,
@@ -135,7 +136,8 @@ async def listen(listener: socket.socket, app: Any, stop: asyncio.Event) -> None
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    app.state.context.live.close()  # streams end by themselves: nothing has to be cut off
+    if isinstance(app, FastAPI):
+        app.state.context.live.close()  # streams end by themselves: nothing has to be cut off
     server.should_exit = True
     stopped.cancel()
     await serving
@@ -201,8 +203,9 @@ async def _welcome(settings: Settings, engine: AsyncEngine) -> None:
     output.console.print(output.plain(secret))
 
 
-def _stop_on_signal() -> asyncio.Event:
-    stop = asyncio.Event()
+def stop_on_signal(event: asyncio.Event | None = None) -> asyncio.Event:
+    """An event that SIGINT and SIGTERM set."""
+    stop = event or asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)

@@ -77,12 +77,16 @@ class Guard:
 
     async def vet(self, host: str, port: int) -> Sequence[str]:
         """The addresses of ``host``, every one of them allowed at ``port``. Raises NetworkError."""
-        if host.lower().rstrip(".") in self._own_hosts or (port not in self._ports and not self._any_network_allowed):
+        if not self.knows_no_reason_against(host, port):
             raise NetworkError("forbidden_address")
         addresses = await self._answer(host, port)
         if not all(self.allows(address, port) for address in addresses):
             raise NetworkError("forbidden_address")
         return addresses
+
+    def knows_no_reason_against(self, host: str, port: int) -> bool:
+        """Whether its addresses may be asked for at all: not a name of ours, not a port that is never allowed."""
+        return host.lower().rstrip(".") not in self._own_hosts and (port in self._ports or self._any_network_allowed)
 
     def allows(self, address: str, port: int) -> bool:
         """Whether a connection to this very address and port may be opened."""

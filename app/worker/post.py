@@ -29,22 +29,11 @@ IDLE_SECONDS = 2.0
 KEPT = 1_024
 #: Why no connection came about is nobody's business: see above.
 _UNREACHABLE = frozenset({"dns", "connect", "forbidden_address"})
-#: Every error of an attempt, and what a person is told about it.
-ERRORS = {
-    "unreachable": "no connection: the name does not resolve, nothing answers there, or it is no address for an "
-    "endpoint",
-    "tls": "no connection that can be trusted (TLS)",
-    "timeout": f"no answer within {DEADLINE_SECONDS:.0f} seconds",
-    "incomplete": "the connection ended before an answer came",
-    "protocol": "the answer is not proper HTTP/1.1",
-    "too_large": "the head of the answer is larger than is read",
-    "redirect": "redirected; endpoints are not followed elsewhere",
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What came of an attempt: a status, or an error of ``ERRORS`` (a redirect has both)."""
+    """What came of an attempt: a status, or an error of ``webhooks.attempts`` (a redirect has both)."""
 
     status: int | None = None
     error: str | None = None

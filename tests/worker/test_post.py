@@ -9,9 +9,10 @@ import time
 
 import pytest
 
+from app.webhooks.attempts import ERRORS
 from app.worker import receipt
 from app.worker.guard import Guard, NetworkError
-from app.worker.post import ERRORS, KEPT, Poster, Sent
+from app.worker.post import KEPT, Poster, Sent
 from bench.rawserver import LOOPBACK, Script, always, answer, serve
 from tests.worker.fetching import CHUNKED, OK
 
