@@ -8,6 +8,7 @@ was told and proves wrong is revised. The rules are those of docs/truth.md, "Goi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -100,6 +101,15 @@ def evaluate(rule: Rule, facts: Facts, before: RuleState, now: datetime, rhythm:
     return Judgement(after, tuple(walk.told), unseen if overdue else None)
 
 
+def since_judged(streaks: Sequence[Streak], before: RuleState) -> tuple[Streak, ...]:
+    """Of the streaks in time order those to judge: from the post on that the rule last judged by, else the open one."""
+    start = before.last_post_at
+    if not before.rule_version:
+        return tuple(streaks[-1:])
+    kept = [each for each in streaks if start is None or each.starts_at is None or each.starts_at >= start]
+    return tuple(kept or streaks[-1:])
+
+
 def crossing(streak: Streak, threshold: Threshold) -> datetime | None:
     """The first moment at which coverage proves that this silence became quiet."""
     start, tail = streak.starts_at, streak.tail
@@ -135,10 +145,14 @@ class _Walk:
         return self.at.quiet_event_id is not None
 
     def pass_over(self, streak: Streak) -> bool:
-        """A streak that a post has ended. False: it must be told, and the evidence for it is not fresh."""
+        """A streak that a post has ended. False: it is not decided yet, or it must wait for fresh evidence."""
         self._enter(streak)
         if not self.is_told:
             crossed = crossing(streak, self.threshold)
+            if crossed is None and self._is_open_question(streak):
+                self._arm(self.facts.streaks[-1], self._state())
+                self.at = replace(self.at, deadline=self.threshold.deadline(streak.starts_at or self.now))
+                return False
             if crossed is not None and crossed >= self.at.baseline:
                 if not self.fresh:
                     self._hold(crossed)
@@ -147,10 +161,21 @@ class _Walk:
         self._passed = streak
         return True
 
+    def _is_open_question(self, streak: Streak) -> bool:
+        """The post that ended it came after its deadline, and what was before the deadline may still surface."""
+        assert streak.starts_at is not None  # noqa: S101 - one that a post ended follows a post, too
+        assert streak.ends_at is not None  # noqa: S101
+        deadline = self.threshold.deadline(streak.starts_at)
+        ends = [each.tail.end for each in self.facts.streaks if each.tail is not None]
+        return self.at.baseline <= deadline <= streak.ends_at and max(ends, default=streak.starts_at) < deadline
+
+    def _state(self) -> State:
+        return state(self.facts.streaks[-1], self.threshold, self.now, self.facts.blind)
+
     def arrive(self, streak: Streak) -> None:
         """The open streak."""
         self._enter(streak)
-        found = state(streak, self.threshold, self.now, self.facts.blind)
+        found = self._state()
         if self.is_told:
             self._stay(streak, found)
         elif found is State.QUIET:
@@ -299,7 +324,6 @@ def _unseen_since(facts: Facts, at: RuleState) -> datetime | None:
 
 def _check_at(walk: _Walk, unseen: datetime | None) -> datetime | None:
     at = walk.at
-    if at.state is State.ACTIVE:
-        return at.deadline + GRACE if at.deadline is not None else None
-    moments = [moment for moment in (unseen, walk.next_reminder()) if moment is not None]
+    flip = at.deadline + GRACE if at.state is State.ACTIVE and at.deadline is not None else None
+    moments = [moment for moment in (flip, unseen, walk.next_reminder()) if moment is not None]
     return min((moment if moment > walk.now else walk.now + RECHECK for moment in moments), default=None)

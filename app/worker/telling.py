@@ -18,7 +18,7 @@ from app.domain.pace import CONFIRM_WITHIN, FLOOR, uniform
 from app.domain.quiet_hours import tell_at
 from app.domain.rules import RuleState
 from app.domain.silence import Streak
-from app.domain.transitions import Facts, Judgement, evaluate
+from app.domain.transitions import Facts, Judgement, evaluate, since_judged
 from app.storage import events, judgements, pauses, rule_states, silence
 from app.storage.engine import AsyncConnection
 from app.storage.events import Recorded
@@ -172,17 +172,8 @@ async def _judge_by_history(
     streaks = await judgements.streaks_since(conn, since, kinds, now)
     for case in cases:
         pair = case.state.account_id, case.rule.id
-        wanted = _wanted(case, streaks[case.state.account_id])
+        wanted = since_judged(streaks[case.state.account_id], case.state)
         telling.judged.append((case, evaluate(case.rule, _with(facts[pair], wanted), case.state, now)))
-
-
-def _wanted(case: Case, streaks: Sequence[Streak]) -> Sequence[Streak]:
-    """The streaks from the post on that the rule last judged by; only the open one at its first judgement."""
-    if not case.state.rule_version:
-        return streaks[-1:]
-    start = case.state.last_post_at
-    kept = [each for each in streaks if start is None or each.starts_at is None or each.starts_at >= start]
-    return kept or streaks[-1:]
 
 
 async def _collect(ctx: Context, conn: AsyncConnection, telling: Telling, now: datetime) -> None:
