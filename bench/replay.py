@@ -1,10 +1,11 @@
 """Four months of real accounts with faults, polled over real HTTP under a virtual clock, judged by one who knows.
 
-    python -m bench.replay --data FILE --questions 200000 [--accounts N] [--days N] [--seed N] [--json]
+    python -m bench.replay --data FILE --questions 200000 [--accounts N] [--days N] [--seed N] [--rules] [--json]
 
 Every account of the file is served twice, as a feed and as a Mastodon account. The product's own poller, storage and
 answers are used as they are. Then random (account, window, as-of) questions and every streak are checked against the
-truth, and a part of the run is repeated with every page permuted: its answers must be the same.
+truth, and a part of the run is repeated with every page permuted: its answers must be the same. With ``--rules`` a rule
+of 48 hours is on every account, and its events are judged instead (``bench.replay_rules``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ from app.worker.clock import VirtualClock
 from app.worker.context import Context, Options
 from app.worker.fetch import Fetcher
 from app.worker.guard import Guard
-from bench import harness, replay_world
+from app.worker.pauses import beat
+from bench import harness, replay_rules, replay_world
 from bench.replay_oracle import Oracle
 
 STEP = timedelta(minutes=10)
@@ -64,9 +66,14 @@ REPEATABLE = Options(concurrency=1, group_wait=timedelta(hours=1))
 
 
 async def play(
-    engine: AsyncEngine, replay: replay_world.Replay, *, permuted: bool = False, options: Options | None = None
+    engine: AsyncEngine,
+    replay: replay_world.Replay,
+    *,
+    permuted: bool = False,
+    options: Options | None = None,
+    with_rule: bool = False,
 ) -> Run:
-    """Watch every persona from ``starts_at`` to ``ends_at``."""
+    """Watch every persona from ``starts_at`` to ``ends_at``; ``with_rule``: and judge them by a rule."""
     clock = VirtualClock(replay.starts_at)
     origins = [Origin(h.world, clock.now, h.schedule, permuted=permuted) for h in replay.hosts]
     clients = Clients(Guard(["127.0.0.0/8"]))
@@ -75,12 +82,15 @@ async def play(
         fetcher=Fetcher(clients, "Quietwatch-replay"),
         platforms=platforms(),
         clock=clock,
-        options=options or Options(),
+        # Virtual time goes on in steps, and while a host is waited for: shorter pauses are none.
+        options=replace(options or Options(), own_pause=timedelta(minutes=90)),
     )
     run = Run(engine)
     try:
         await _watch_all(ctx, run, origins)
-        await _live(ctx, run, replay)
+        if with_rule:
+            await replay_rules.begin(ctx)
+        await _live(ctx, run, replay, with_rule)
     finally:
         clients.close()
         for origin in origins:
@@ -106,7 +116,7 @@ def _link(base: str, persona: Persona) -> str:
     return f"{base}/feed/{persona.name}.{persona.format}"
 
 
-async def _live(ctx: Context, run: Run, replay: replay_world.Replay) -> None:
+async def _live(ctx: Context, run: Run, replay: replay_world.Replay, with_rule: bool) -> None:
     """Look whenever somebody is due, in steps; our own outages are slept through and caught up with as in life."""
     clock = ctx.clock
     assert isinstance(clock, VirtualClock)
@@ -115,12 +125,15 @@ async def _live(ctx: Context, run: Run, replay: replay_world.Replay) -> None:
         outage = next((w for w in replay.own_outages if w.start <= clock.now() < w.end), None)
         if outage is not None:
             clock.advance_to(outage.end)
+            await beat(ctx, clock.now())
             await loop.catch_up(ctx, clock.now())
         report = await poll.run_once(ctx, clock.now())
         if report.error is not None:
             raise RuntimeError(f"looks could not be written: {report.error}")
         run.looks.update(report.outcomes)
         run.new_posts += report.new_posts
+        if with_rule:
+            await replay_rules.beside_looks(ctx, clock.now())
     clock.advance_to(replay.ends_at)
 
 
@@ -266,6 +279,20 @@ async def main(options: Any, address: str) -> dict[str, Any]:
     return figures
 
 
+async def main_with_rule(options: Any, address: str) -> dict[str, Any]:
+    """The bench of the rule."""
+    times = replay_world.load(options.data, options.accounts, options.days)
+    replay = replay_world.build(times, options.seed, replay_rules.REAL_OUTAGES)
+    began = time.perf_counter()
+    engine = await fresh(address, "replay")
+    run = await play(engine, replay, with_rule=True)
+    figures: dict[str, Any] = {"accounts": len(run.oracles), "days": (replay.ends_at - replay.starts_at).days}
+    figures |= {"looks": dict(run.looks), "new_posts": run.new_posts, "played_s": time.perf_counter() - began}
+    figures |= await replay_rules.judge(engine, run.oracles, replay)
+    await engine.dispose()
+    return figures
+
+
 def promised(figures: dict[str, Any]) -> bool:
     """0 wrong, at most 1 percentage point more unknown than unavoidable, nothing changed by the order of items."""
     return bool(
@@ -286,8 +313,10 @@ if __name__ == "__main__":
     arguments.add_argument("--permuted-accounts", type=int, default=6)
     arguments.add_argument("--permuted-days", type=int, default=14)
     arguments.add_argument("--seed", type=int, default=2020)
+    arguments.add_argument("--rules", action="store_true", help="judge the events of a rule of 48 hours instead")
     given = arguments.parse_args()
     logs.configure("json", "error")
     with harness.database(FASTER) as server:
-        result = uvloop.run(main(given, server.url_for("postgres", SUPERUSER)))
-    harness.report(promised(result), result, given.json)
+        wanted = main_with_rule if given.rules else main
+        result = uvloop.run(wanted(given, server.url_for("postgres", SUPERUSER)))
+    harness.report((replay_rules.promised if given.rules else promised)(result), result, given.json)

@@ -6,6 +6,7 @@ Assumes a parquet file with ``account`` and ``posted_at`` (epoch seconds, UTC). 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,8 +57,8 @@ def load(path: Path, accounts: int | None, days: int | None) -> dict[str, list[d
     return {n: sorted(t for t in times[n] if t <= end) for n in ordered}
 
 
-def build(times: dict[str, list[datetime]], seed: int) -> Replay:
-    """Personas in feed and Mastodon form for every account, four hosts, and the faults."""
+def build(times: dict[str, list[datetime]], seed: int, outages: Sequence[Interval] = ()) -> Replay:
+    """Personas in feed and Mastodon form for every account, four hosts, and the faults; ``outages``: of all hosts."""
     dice = random.Random(seed)
     first = min(t[0] for t in times.values() if t)
     starts_at, ends_at = first + LEAD, max(t[-1] for t in times.values() if t)
@@ -66,9 +67,9 @@ def build(times: dict[str, list[datetime]], seed: int) -> Replay:
         feed = _persona(f"{name.lower()}-feed", FEED_FORMATS[number % 3], moments, dice, starts_at)
         groups[number % 2].append(feed)
         groups[2 + number % 2].append(_persona(f"{name.lower()}_m", "mastodon", moments, dice, starts_at))
-    hosts = [Host(World.of(g), Schedule(_faults(g, starts_at, ends_at, dice))) for g in groups if g]
-    outages = _windows(dice, starts_at, ends_at, 5, 2, 30)
-    return Replay(hosts, starts_at, ends_at, outages)
+    down = [FaultWindow(each, Fault.ERROR) for each in outages]
+    hosts = [Host(World.of(g), Schedule([*down, *_faults(g, starts_at, ends_at, dice)])) for g in groups if g]
+    return Replay(hosts, starts_at, ends_at, _windows(dice, starts_at, ends_at, 5, 2, 30))
 
 
 def _persona(name: str, form: str, moments: list[datetime], dice: random.Random, starts_at: datetime) -> Persona:
