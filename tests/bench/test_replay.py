@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.storage.engine import create_engine
-from bench import replay, replay_world
+from bench import replay, replay_rules, replay_world
 
 ACCOUNTS, DAYS, QUESTIONS = 3, 3, 300
 
@@ -50,3 +51,14 @@ async def test_no_answer_is_wrong_whatever_goes_wrong_and_in_whatever_order_item
     mixed = await replay.play(other_engine, build(data), permuted=True, options=replay.REPEATABLE)
     assert mixed.names == run.names
     assert await replay.ask(mixed, asked, world.ends_at) == answers
+
+
+async def test_every_true_crossing_is_told_once_and_no_outage_makes_anybody_quiet(
+    engine: AsyncEngine, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replay_rules, "LENGTH", timedelta(hours=9))  # in three days nobody is silent for two
+    world = replay_world.build(replay_world.load(data, ACCOUNTS, DAYS), seed=2020)
+    run = await replay.play(engine, world, options=replay.REPEATABLE, with_rule=True)
+    figures = await replay_rules.judge(engine, run.oracles, world)
+    assert figures["true_crossings"] > 5
+    assert replay_rules.promised(figures), figures
