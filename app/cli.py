@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import admin, answers, hooks, keys, serving, watching
+from app.commands import admin, answers, events, hooks, keys, rules, serving, watching
 from app.main import version
 
 app = typer.Typer(
@@ -32,11 +32,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": answers.show,
     "participation": answers.participation,
     "export": answers.export,
+    "events": events.events,
     "platforms": admin.platforms,
     "doctor": admin.doctor,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(rules.app, name="rule")
 app.add_typer(keys.app, name="key")
 app.add_typer(hooks.app, name="webhook")
 

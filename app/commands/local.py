@@ -6,7 +6,7 @@ can read the database anyway; a problem of the API becomes the error it was made
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import Any, NoReturn
 
 import httpx2
 import msgspec
+from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.api.context import Resolver
 from app.api.gate import Caller, KeyRing
-from app.commands import runtime
+from app.commands import following, runtime
 from app.config import Settings
 from app.errors import BadInput, Conflict, Forbidden, NotFound, QuietwatchError, Unavailable, Unresolvable
 from app.main import create_app
@@ -38,8 +39,8 @@ class _LocalKeys(KeyRing):
 class LocalApi:
     """Operations of the API by path. Made by ``local_api``."""
 
-    def __init__(self, client: httpx2.AsyncClient) -> None:
-        self._client = client
+    def __init__(self, client: httpx2.AsyncClient, app: FastAPI) -> None:
+        self._client, self._app = client, app
 
     async def get(self, path: str, params: Mapping[str, Any] | None = None, accept: str = "application/json") -> bytes:
         """The body of a GET. Raises the QuietwatchError behind a problem."""
@@ -87,6 +88,19 @@ class LocalApi:
     async def send(self, path: str, value: Any = None) -> Any:
         """The JSON value of a POST of JSON."""
         return await self.post(path, msgspec.json.encode({} if value is None else value), "application/json")
+
+    async def patch(self, path: str, body: bytes) -> Any:
+        """The JSON value of a PATCH."""
+        answer = await self._call("PATCH", path, None, content=body, content_type="application/json")
+        return msgspec.json.decode(answer.content)
+
+    async def follow(self, params: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
+        """Events as they happen (``following.follow``). Raises the QuietwatchError behind a problem."""
+        try:
+            async for event in following.follow(self._app, params):
+                yield event
+        except following.Refused as refused:
+            _raise(httpx2.Response(refused.status, content=refused.body))
 
     async def delete(self, path: str) -> None:
         """A DELETE that must succeed."""
@@ -136,7 +150,7 @@ async def local_api(
     app.state.context.keys = _LocalKeys(engine, 0, 0)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        yield LocalApi(client)
+        yield LocalApi(client, app)
 
 
 def ask(data_dir: Path | None, question: Callable[[LocalApi], Awaitable[Any]]) -> Any:

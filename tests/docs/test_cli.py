@@ -24,7 +24,7 @@ from tests.docs.examples import DOCS, PAGES, Example, blocks, examples, masked, 
 
 PAGE = DOCS / "cli.md"
 #: Commands that ask nothing of the network and do not stay.
-ASKED = {"silence", "show", "participation", "export"}
+ASKED = {"silence", "show", "participation", "export", "events"}
 #: What a page writes where a person puts in something of their own.
 PLACES = {"FILE": "list.csv", "DIR": "data", "NAME": "name", "ACCOUNT": "alice.example"}
 
@@ -148,6 +148,19 @@ def test_keys_are_made_listed_and_revoked() -> None:
     listed = CliRunner().invoke(app, ["key", "list"]).stdout
     prefix = next(line.split()[0] for line in listed.splitlines() if " desk " in line)
     assert run(f"quietwatch key revoke {prefix}") == ""
+
+
+@pytest.mark.usefixtures("terminal")
+def test_rules_are_made_listed_changed_and_deleted() -> None:
+    """The examples of the page, with the rule that was made."""
+    shown = {example.command.split()[2]: example.command for example in examples(PAGE) if " rule " in example.command}
+    made = CliRunner().invoke(app, [*shlex.split(shown["add"])[1:], "--json"]).stdout
+    rule = re.findall(r"rul_[0-9a-f]{20}", made)[0]
+    for verb in ("list", "show", "change", "pause", "resume", "show"):
+        said = run(shown[verb].replace("rul_5b1c7e90d2f4a6b8c3e1", rule))
+        assert said.count("tag pledged") == (verb in ("list", "show", "change"))
+    run(shown["remove"].replace("rul_5b1c7e90d2f4a6b8c3e1", rule))
+    assert "rul_" not in run(shown["list"])
 
 
 @pytest.mark.usefixtures("terminal")
