@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from app import metrics
 from app.api.routing import SCOPE
-from app.commands import output
+from app.commands import output, samples
 from app.config import PREFIX, Settings
 from app.main import create_app
 from app.platforms import platforms
@@ -123,7 +123,14 @@ def records() -> str:
     return "".join(f"- [{head.removeprefix('# ')}]({name})\n" for name, head in sorted(heads))
 
 
-PARTS = {"sight": sight, "settings": settings, "figures": figures, "operations": operations, "records": records}
+PARTS = {
+    "sight": sight,
+    "settings": settings,
+    "figures": figures,
+    "operations": operations,
+    "records": records,
+    "events": samples.events,
+}
 
 
 def main() -> None:
