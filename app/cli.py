@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import admin, answers, events, hooks, keys, rules, serving, watching
+from app.commands import admin, answers, events, hooks, keys, notifiers, rules, serving, watching
 from app.main import version
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ for name, command in COMMANDS.items():
 app.add_typer(rules.app, name="rule")
 app.add_typer(keys.app, name="key")
 app.add_typer(hooks.app, name="webhook")
+app.add_typer(notifiers.app, name="notifier")
 
 
 def _print_version(wanted: bool) -> None:

@@ -28,6 +28,7 @@ from app.api import (
     history,
     imports,
     keys,
+    notifiers,
     openapi,
     participation,
     problems,
@@ -39,7 +40,7 @@ from app.api import (
     webhooks,
 )
 from app.api import platforms as about
-from app.api.context import Context, Resolver
+from app.api.context import Context, Courier, Resolver
 from app.api.gate import KeyRing
 from app.api.live import Live
 from app.config import Settings
@@ -71,6 +72,7 @@ def create_app(
     engine: Any,
     *,
     resolver: Resolver | None = None,
+    messenger: Courier | None = None,
     clock: Callable[[], datetime] = utc_now,
     secret: bytes | None = None,
     pages_open: bool = False,
@@ -78,6 +80,7 @@ def create_app(
     """The web application. ``engine`` is an AsyncEngine of ``storage.engine``, owned by the caller.
 
     ``resolver`` turns a pasted text into an Identity or raises ResolveError; without one, accounts cannot be added.
+    ``messenger`` checks addresses of people and sends tests to them; without one, tests cannot be sent.
     ``pages_open`` shows the pages without signing in to requests from this machine (the demonstration).
     """
     app = FastAPI(
@@ -102,6 +105,7 @@ def create_app(
         open_metrics=settings.open_metrics,
         public_url=settings.public_url or "",
         resolver=resolver,
+        messenger=messenger,
         sealer=sealer(settings.sealing_keys, settings.data_dir),
         vet_endpoint=partial(vet_endpoint, guard=guard(settings)),
     )
@@ -130,6 +134,7 @@ def create_app(
         sources,
         webhooks,
         deliveries,
+        notifiers,
         keys,
         audit,
     ):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from fastapi import Request
 
+from app.domain.messages import Message
 from app.domain.models import Identity
 from app.platforms.base import Platform
 from app.sealing import Sealer
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 
 #: From what a person pasted to an account; raises ResolveError. Needs the network, so the composition root brings it.
 Resolver = Callable[[str], Awaitable[Identity]]
+
+
+class Courier(Protocol):
+    """Who brings messages to people. Needs the network, so the composition root brings it."""
+
+    async def check(self, address: str) -> str | None:
+        """Why an address cannot be used, None where it can."""
+        ...
+
+    async def send(self, address: str, message: Message) -> str | None:
+        """None where it was taken, else a stable reason."""
+        ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +60,7 @@ class Context:
     public_url: str = ""
     """What stands before our paths in links that leave the service; empty where the operator did not say."""
     resolver: Resolver | None = None
+    messenger: Courier | None = None
 
 
 def of(request: Request) -> Context:

@@ -20,6 +20,7 @@ from app import metrics
 from app.api.routing import SCOPE
 from app.commands import output, samples
 from app.config import PREFIX, Settings
+from app.domain.services import SERVICES
 from app.main import create_app
 from app.platforms import platforms
 
@@ -123,7 +124,17 @@ def records() -> str:
     return "".join(f"- [{head.removeprefix('# ')}]({name})\n" for name, head in sorted(heads))
 
 
+def services() -> str:
+    """The services through which people are told."""
+    rows = [
+        (each.title, " ".join(f"`{scheme}://`" for scheme in each.schemes), " ".join(map(str, each.ports)) or "none")
+        for each in SERVICES
+    ]
+    return _table(("service", "addresses begin with", "ports beside 80 and 443"), rows)
+
+
 PARTS = {
+    "services": services,
     "sight": sight,
     "settings": settings,
     "figures": figures,

@@ -17,9 +17,9 @@ import msgspec
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.api.context import Resolver
+from app.api.context import Courier, Resolver
 from app.api.gate import Caller, KeyRing
-from app.commands import following, runtime
+from app.commands import compose, following, runtime
 from app.config import Settings
 from app.errors import BadInput, Conflict, Forbidden, NotFound, QuietwatchError, Unavailable, Unresolvable
 from app.main import create_app
@@ -143,10 +143,10 @@ def _hint(problem: Mapping[str, Any]) -> str | None:
 
 @asynccontextmanager
 async def local_api(
-    settings: Settings, engine: AsyncEngine, resolver: Resolver | None = None
+    settings: Settings, engine: AsyncEngine, resolver: Resolver | None = None, messenger: Courier | None = None
 ) -> AsyncIterator[LocalApi]:
     """The API over this engine, without a socket."""
-    app = create_app(settings, engine, resolver=resolver)
+    app = create_app(settings, engine, resolver=resolver, messenger=messenger)
     app.state.context.keys = _LocalKeys(engine, 0, 0)
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
@@ -156,9 +156,10 @@ async def local_api(
 def ask(data_dir: Path | None, question: Callable[[LocalApi], Awaitable[Any]]) -> Any:
     """Open the database of the settings and put one question to the API; errors end the command."""
     settings = runtime.settings(data_dir=data_dir)
+    messenger = compose.messenger(settings)
 
     async def main() -> Any:
-        async with runtime.database(settings) as engine, local_api(settings, engine) as api:
+        async with runtime.database(settings) as engine, local_api(settings, engine, messenger=messenger) as api:
             return await question(api)
 
     return runtime.run(main)

@@ -102,7 +102,7 @@ async def _serve(settings: Settings) -> None:
         compose.worker_context(settings, working) as ctx,
     ):
         await _welcome(settings, api)
-        app = create_app(settings, api, resolver=compose.resolver(ctx))
+        app = create_app(settings, api, resolver=compose.resolver(ctx), messenger=compose.messenger(settings))
         await together([listen(listener, app, stop), *(work(ctx, stop) for _ in range(settings.workers))], stop)
 
 

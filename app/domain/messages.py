@@ -64,7 +64,7 @@ def compose(
     return Message(_title(told, counts, language), entries, sum(counts.values()), language)
 
 
-def test_message(name: str, language: str) -> Message:
+def trial(name: str, language: str) -> Message:
     """What a test says."""
     return Message(say("test title", language), (say("test", language).format(name=clean(name)),), 1, language)
 
@@ -99,6 +99,8 @@ def _entry(told: Told, language: str, zone: tzinfo, public_url: str | None) -> s
 def _phrase(told: Told, words: Mapping[str, str]) -> str:
     if told.type is EventType.RESUMED and not words["length"]:
         return "account.resumed/none"
+    if told.type is EventType.REVISED and told.data.get("cause") == "rule_changed":
+        return "verdict.revised/rule"
     if told.type is EventType.QUIET and not words["since"]:
         return "account.quiet/none"
     return told.type.value
@@ -111,7 +113,7 @@ def _words(told: Told, language: str, zone: tzinfo) -> dict[str, str]:
     proven = _seconds(_dig(data, "streak", "proven_seconds"))
     if proven is None and since is not None:  # nothing is told of a silence before it is proven so far
         proven = max((deadline if told.type is EventType.QUIET else told.occurred_at) - since, timedelta(0))
-    silent = _seconds(_dig(data, "silence", "possible_seconds") or _dig(data, "streak", "possible_seconds")) or proven
+    silent = _seconds(data.get("silence_seconds") or _dig(data, "streak", "possible_seconds")) or proven
     return {
         "who": _subject(told, language),
         "source": _subject(told, language),

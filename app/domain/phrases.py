@@ -66,6 +66,10 @@ PHRASES: Final[dict[str, tuple[str, str]]] = {
         "{who}: an answer already given was wrong and is corrected. What surfaced later belongs to {at}.",
         "{who} : une réponse déjà donnée était fausse et est rectifiée. L’élément apparu après coup date du {at}.",
     ),
+    "verdict.revised/rule": (
+        "{who}: an answer already given no longer holds, because the rule was changed ({at}).",
+        "{who} : une réponse déjà donnée ne vaut plus, car la règle a été modifiée ({at}).",
+    ),
     "source.degraded": (
         "{source}: {failing} of {accounts} accounts fail together since {at}, because {reason}. Silences that depend "
         "on it wait for fresh evidence.",

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from app.api import answers, models, told
+from app.api import answers, models, notifier_shapes, told
 from app.domain.models import Interval
 from app.domain.quiet_hours import QuietHours
 from app.domain.rules import NewRule
@@ -26,11 +26,14 @@ async def world(api: Api) -> dict[str, str]:
     await watch(api.engine, "b", posts=(300,), covered=((400, 100),), outcome="gone", reason="http_410")
     await watch(api.engine, "c", outcome=None)
     (event,) = await tell(api.engine, first)
+    async with api.client(api.write) as client:
+        wish = {"name": "n", "address": "json://h.example/in", "tags": ["t"], "types": ["account.quiet"]}
+        made = await client.post("/v1/notifiers", json=wish)
     hours = QuietHours(time(22), time(7), "Europe/Paris")
     new = NewRule(length=timedelta(days=2), quiet_hours=(hours,), pauses=(Interval(ago(9), ago(8)),))
     async with api.engine.begin() as conn:
         rule = await rules.create(conn, new, NOW)
-    return {"a": first.public_id, "e": event.public_id, "r": rule.public_id}
+    return {"a": first.public_id, "e": event.public_id, "r": rule.public_id, "n": made.json()["id"]}
 
 
 ANSWERS: list[tuple[str, type[BaseModel]]] = [
@@ -56,6 +59,8 @@ ANSWERS: list[tuple[str, type[BaseModel]]] = [
     ("/v1/events/{e}", told.Event),
     ("/v1/events/feed", told.FeedLink),
     ("/v1/platforms", models.Platforms),
+    ("/v1/notifiers", notifier_shapes.Notifiers),
+    ("/v1/notifiers/{n}", notifier_shapes.Notifier),
     ("/v1/keys", models.Keys),
     ("/v1/audit", models.Audit),
     ("/v1/health/ready", models.Readiness),

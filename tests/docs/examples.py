@@ -20,7 +20,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *s
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 #: What differs from run to run, and how the documentation writes it.
 _MASKS = (
-    (re.compile(r"\b(acc|sub|rul|whk)_[0-9a-f]{20}"), r"\1_…"),
+    (re.compile(r"\b(acc|sub|rul|whk|ntf)_[0-9a-f]{20}"), r"\1_…"),
     (re.compile(r"\bevt_[0-9a-f]{24}"), "evt_…"),
     (re.compile(r"(key|signature)=[\w-]+"), r"\1=…"),
     (re.compile(r"whsec_[A-Za-z0-9+/=]{32,}"), "whsec_…"),

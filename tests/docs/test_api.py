@@ -13,6 +13,7 @@ import httpx2
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.config import Settings
+from app.domain.messages import Message
 from app.main import create_app
 from app.storage import keys
 from tests.docs.conftest import NOW, ago, plant, resolve
@@ -22,6 +23,16 @@ PAGE = DOCS / "api.md"
 PLACES = {"QW": "http://host", "PREFIX": "3f9a", "EVENT": "evt_1", "RULE": "rul_1"}
 #: The headers that an example with -i shows, where the answer has them.
 SHOWN = ("content-type", "retry-after", "link")
+
+
+class Courier:
+    """Takes every message."""
+
+    async def check(self, address: str) -> str | None:
+        return None
+
+    async def send(self, address: str, message: Message) -> str | None:
+        return None
 
 
 async def ask(client: httpx2.AsyncClient, curl: Curl) -> httpx2.Response:
@@ -47,7 +58,7 @@ async def test_every_example_answers_as_the_page_says(engine: AsyncEngine, tmp_p
     async with engine.begin() as conn:
         _, key = await keys.create(conn, "first admin", ["admin"], ago(720))
     settings = Settings(data_dir=tmp_path, rate_limit=1_000_000)
-    app = create_app(settings, engine, resolver=resolve, clock=lambda: NOW, secret=b"s" * 32)
+    app = create_app(settings, engine, resolver=resolve, messenger=Courier(), clock=lambda: NOW, secret=b"s" * 32)
     transport = httpx2.ASGITransport(app=app)
     variables = {"QW": "http://127.0.0.1:8080", "KEY": key, "PREFIX": ""}
     stale = []
@@ -59,6 +70,8 @@ async def test_every_example_answers_as_the_page_says(engine: AsyncEngine, tmp_p
                 variables |= remembered(answer.json())
             if curl.url.partition("?")[0].endswith("/v1/events"):
                 variables["EVENT"] = answer.json()["items"][0]["id"]
+            if answer.status_code == 201 and str(answer.json().get("id", "")).startswith("ntf_"):
+                variables["NOTIFIER"] = answer.json()["id"]
             real = shown(curl, answer)
             if os.environ.get("UPDATE_DOCS"):
                 rewrite(example, real)
