@@ -39,6 +39,9 @@ async def test_no_text_makes_the_service_fail(client: httpx2.AsyncClient, nasty:
             ("POST", "/v1/accounts", {"handle": "b.bsky.example", "subject": text, "tags": [text], "zone": text}),
             ("PATCH", "/v1/accounts/bluesky:a.bsky.example", {"tags": [text]}),
             ("PATCH", "/v1/accounts/bluesky:a.bsky.example", {"subject": text}),
+            ("POST", "/v1/notifiers", {"name": text, "address": "json://h.example/in", "tags": [text]}),
+            ("POST", "/v1/notifiers", {"name": "n", "address": text}),
+            ("POST", "/v1/notifiers", {"name": "n", "address": "json://" + text}),
             ("POST", "/v1/participation", {"length": "P1D", "tag": text}),
             ("POST", "/v1/participation", {"length": "P1D", "accounts": [text]}),
         ]
@@ -55,7 +58,14 @@ async def test_no_text_makes_the_service_fail(client: httpx2.AsyncClient, nasty:
             encoded = "".join(f"%{byte:02X}" for byte in text[:500].encode("utf-8", "replace"))
             answer = await client.get(path.format(encoded))
             assert answer.status_code < 500, (path, text[:40])
-    for path in ("/v1/accounts", "/v1/subjects", "/v1/tags", "/v1/silence", "/v1/participation?length=P1D"):
+    for path in (
+        "/v1/accounts",
+        "/v1/subjects",
+        "/v1/tags",
+        "/v1/silence",
+        "/v1/notifiers",
+        "/v1/participation?length=P1D",
+    ):
         harmless((await client.get(path, headers={"Accept": "text/csv"})).text)
         for line in (await client.get(path, headers={"Accept": "application/x-ndjson"})).text.splitlines():
             json.loads(line)
