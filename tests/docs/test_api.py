@@ -70,8 +70,6 @@ async def test_every_example_answers_as_the_page_says(engine: AsyncEngine, tmp_p
                 variables |= remembered(answer.json())
             if curl.url.partition("?")[0].endswith("/v1/events"):
                 variables["EVENT"] = answer.json()["items"][0]["id"]
-            if answer.status_code == 201 and str(answer.json().get("id", "")).startswith("ntf_"):
-                variables["NOTIFIER"] = answer.json()["id"]
             real = shown(curl, answer)
             if os.environ.get("UPDATE_DOCS"):
                 rewrite(example, real)
@@ -84,7 +82,7 @@ def remembered(made: dict[str, Any]) -> dict[str, str]:
     """What was made and is named again by a later example."""
     if "prefix" in made:
         return {"PREFIX": made["prefix"]}
-    names = {"rul_": "RULE", "whk_": "WEBHOOK", "evt_": "EVENT"}
+    names = {"rul_": "RULE", "whk_": "WEBHOOK", "evt_": "EVENT", "ntf_": "NOTIFIER"}
     id_ = str(made.get("id") or made.get("event") or "")
     return {names[id_[:4]]: id_} if id_[:4] in names else {}
 
