@@ -95,6 +95,8 @@ def configure(
         library.handlers[:] = []
         library.propagate = True
         library.setLevel(max(logging.WARNING, root.level))
+    # A waking that is left out because the job still works is what its schedule promises, and no news.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
 
 
 def get(name: str) -> structlog.stdlib.BoundLogger:
