@@ -202,6 +202,43 @@ async def event_names(conn: AsyncConnection, ids: Collection[int]) -> dict[int, 
     return {row[0]: row[1] for row in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class Overturned:
+    """A quiet that was told, has ended since, and that a post now found inside it proves wrong."""
+
+    event_id: int
+    case: Case
+    deadline: datetime
+    """When it had been called quiet."""
+
+
+_OVERTURNED = """
+select distinct on (e.id) e.id, e.account_id, e.rule_id, e.occurred_at
+from unnest($1::int[], $2::timestamptz[], $3::int[]) as late(account_id, posted_at, kind)
+join events e on e.account_id = late.account_id and e.type = 'account.quiet' and e.occurred_at > late.posted_at
+join rules r on r.id = e.rule_id and r.kinds & late.kind <> 0
+join rule_states rs on rs.account_id = e.account_id and rs.rule_id = e.rule_id
+where (e.data->'streak'->>'since')::timestamptz < late.posted_at
+  and e.id <> all($4::bigint[]) and rs.quiet_event_id is distinct from e.id
+  and not exists (
+    select 1 from events v where v.account_id = e.account_id and v.type = 'verdict.revised'
+       and v.data->'old'->>'event' = e.public_id)
+order by e.id
+"""
+
+
+async def overturned(
+    conn: AsyncConnection, late: Sequence[tuple[int, datetime, int]], except_for: Collection[int]
+) -> list[Overturned]:
+    """(account, time, kind) of posts that surfaced after later ones: which quiets they prove wrong. ``except_for``:
+    events that are revised anyway. States are read as they are now."""
+    rows = await fetch(conn, _OVERTURNED, *map(list, zip(*late, strict=True)), list(except_for))
+    cases = {
+        (case.state.account_id, case.rule.id): case for case in await load(conn, sorted({(r[1], r[2]) for r in rows}))
+    }
+    return [Overturned(id_, cases[account_id, rule_id], at) for id_, account_id, rule_id, at in rows]
+
+
 _SEE = "update account_told set unobservable_since = null, reason = null where account_id = any($1::int[])"
 _UNSEE = """
 insert into account_told (account_id, unobservable_since, reason)

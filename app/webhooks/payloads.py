@@ -15,7 +15,7 @@ from app.domain.durations import format_duration
 from app.domain.events import EventType
 from app.domain.models import KIND_NAMES, Kind, Post
 from app.domain.rules import Rule
-from app.domain.silence import Streak
+from app.domain.silence import State, Streak
 from app.domain.transitions import Told
 
 Data = Mapping[str, object]
@@ -80,7 +80,7 @@ def transition(told: Told, rule: Rule, owner: Owner, link: Link, quiet_event: st
             "cause": "rule_changed" if told.rule_changed else "late_post",
             "post": streak and evidence(streak.ended_by, link),
             "old": old,
-            "new": {"state": told.state.value},
+            "new": {"state": told.state.value if told.rule_changed else State.ACTIVE.value},
         }
     return found
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from app.domain.models import OutcomeName, Page, Stretch
 from app.domain.pace import NextLook, Rest
 from app.domain.sighting import LATE_IMPORT
+from app.domain.silence import counts
 from app.storage import coverage, gaps, looks, memory, sightings
 from app.storage.claims import HEADS, Memory
 from app.storage.engine import AsyncConnection
@@ -141,6 +142,11 @@ def _glimpse(entry: Entry, followed: bool) -> Glimpse:
         claim.platform,
         proved=entry.verdict.proved,
         posted=bool(entry.verdict.news),
+        late=tuple(
+            (post.posted_at, int(post.kind))
+            for post in entry.verdict.news
+            if claim.last_post_at is not None and post.posted_at < claim.last_post_at and counts(post, post.kind)
+        ),
         renamed=(claim.handle, handle) if handle is not None and handle != claim.handle else None,
         moved=followed or newly,
         moved_to=entry.memory.redirect_to if followed else getattr(look, "moved_to", None),

@@ -1,4 +1,4 @@
-"""Judges accounts by the rules, writes what came of it, and tells what is news: all in the caller's transaction.
+"""Writes what the rules made of accounts, and tells what is news: all in the caller's transaction.
 
 May assume that the caller's transaction holds the accounts' state rows and has written what its looks found. Promises:
 state, event and outbox are one transaction; the log of events is written last; a pause of ours is on record before
@@ -7,26 +7,27 @@ anything is judged; looks that change nothing for any rule cost one query.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
 from app.domain.events import EventType, NewEvent
-from app.domain.models import DEFAULT_KINDS, Kind, Post
+from app.domain.models import Post
 from app.domain.pace import CONFIRM_WITHIN, FLOOR, uniform
 from app.domain.quiet_hours import tell_at
 from app.domain.rules import RuleState
-from app.domain.silence import Streak
-from app.domain.transitions import Facts, Judgement, evaluate, since_judged
-from app.storage import events, judgements, pauses, rule_states, silence
+from app.domain.silence import State
+from app.domain.transitions import Told
+from app.storage import events, judgements, rule_states, silence
 from app.storage.engine import AsyncConnection
 from app.storage.events import Recorded
 from app.storage.judgements import Case, Pair
-from app.storage.silence import Standing, streak_of
+from app.storage.silence import Standing
 from app.webhooks import payloads
 from app.webhooks.payloads import Owner
 from app.worker.context import Context
+from app.worker.ruling import Judged, judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,8 @@ class Glimpse:
     proved: bool = False
     posted: bool = False
     """It brought posts that were not known."""
+    late: tuple[tuple[datetime, int], ...] = ()
+    """(time, kind) of those that are older than the last one known before."""
     renamed: tuple[str, str] | None = None
     """Its handle before and now."""
     moved: bool = False
@@ -52,7 +55,7 @@ class Glimpse:
 class Telling:
     """What one transaction writes and tells."""
 
-    judged: list[tuple[Case, Judgement]] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
     news: list[NewEvent] = field(default_factory=list)
     quiets: list[tuple[int, int, int]] = field(default_factory=list)
     """(account, rule, place in ``news``)."""
@@ -68,8 +71,12 @@ async def after_looks(ctx: Context, conn: AsyncConnection, glimpses: Sequence[Gl
     telling = Telling()
     if touched.unseen or about:
         await _tell_sights(conn, telling, about, touched.unseen, {each.account_id: each.looked_at for each in glimpses})
-    await judge(ctx, conn, telling, touched.pairs, now, seen=set(touched.unseen))
+    telling.judged = await judge(ctx, conn, touched.pairs, now, seen=set(touched.unseen))
+    await _collect(ctx, conn, telling, now)
     moved = await _write(conn, telling, now, seen=touched.unseen)
+    late = [(each.account_id, *post) for each in glimpses for post in each.late]
+    if late:
+        await _revise(ctx, conn, telling, late, now)
     platforms = {each.account_id: each.platform for each in glimpses}
     await _plan_looks(ctx, conn, {id_: platforms[id_] for id_ in {*moved, *touched.near}}, now)
     await _record(conn, telling, now)
@@ -78,102 +85,13 @@ async def after_looks(ctx: Context, conn: AsyncConnection, glimpses: Sequence[Gl
 async def when_due(ctx: Context, conn: AsyncConnection, pairs: Sequence[Pair], now: datetime) -> Telling:
     """Judge pairs whose time has come."""
     telling = Telling()
-    await judge(ctx, conn, telling, pairs, now)
+    telling.judged = await judge(ctx, conn, pairs, now)
+    await _collect(ctx, conn, telling, now)
     moved = await _write(conn, telling, now)
     platforms = {case.standing.account_id: case.standing.platform for case, _ in telling.judged}
     await _plan_looks(ctx, conn, {id_: platforms[id_] for id_ in moved}, now)
     await _record(conn, telling, now)
     return telling
-
-
-async def judge(
-    ctx: Context,
-    conn: AsyncConnection,
-    telling: Telling,
-    pairs: Sequence[Pair],
-    now: datetime,
-    seen: Collection[int] = (),
-) -> None:
-    """Judge each pair and collect what is to be written and told. ``seen``: no longer unobservable."""
-    if not pairs:
-        return
-    epoch = await pauses.notice(conn, now, ctx.options.own_pause)
-    cases = await judgements.load(conn, pairs)
-    facts = {(case.state.account_id, case.rule.id): _facts(ctx, case, epoch, seen) for case in cases}
-    rest: list[Case] = []
-    for case in cases:
-        done = _judged_by_row(case, facts[case.state.account_id, case.rule.id], now)
-        if done is None:
-            rest.append(case)
-        else:
-            telling.judged.append((case, done))
-    for kinds in sorted({case.rule.kinds for case in rest}):
-        await _judge_by_history(conn, telling, [case for case in rest if case.rule.kinds == kinds], kinds, facts, now)
-    telling.judged.sort(key=lambda each: (each[0].state.account_id, each[0].rule.id))
-    await _collect(ctx, conn, telling, now)
-
-
-def _facts(ctx: Context, case: Case, epoch: datetime | None, seen: Collection[int]) -> Facts:
-    ends = [at for at in (epoch, case.recovered_at) if at is not None]
-    return Facts(
-        (),
-        good_at=case.good_at,
-        epoch=max(ends, default=None),
-        degraded=case.degraded,
-        unobservable=case.unobservable and case.state.account_id not in seen,
-        blind=ctx.options.live_gap,
-        patience=ctx.options.unobservable_after,
-    )
-
-
-def _judged_by_row(case: Case, facts: Facts, now: datetime) -> Judgement | None:
-    """The judgement where one row is enough; None where posts and coverage have to be read: whatever is told is told
-    on full evidence."""
-    state, last = case.state, case.standing.last_post_at
-    if case.rule.kinds != DEFAULT_KINDS:
-        return None
-    if state.last_post_at != last and state.rule_version:
-        if state.quiet_event_id is not None or state.last_post_at is None or last is None:
-            return None
-        if case.rule.threshold().deadline(state.last_post_at) <= last:
-            return None
-    streak = streak_of(case.standing, now)
-    if streak is None:
-        return None
-    done = evaluate(case.rule, _with(facts, [streak]), state, now)
-    return None if done.told else done
-
-
-def _with(facts: Facts, streaks: Iterable[Streak]) -> Facts:
-    return Facts(
-        tuple(streaks),
-        facts.good_at,
-        facts.epoch,
-        facts.degraded,
-        facts.unobservable,
-        facts.blind,
-        facts.patience,
-    )
-
-
-async def _judge_by_history(
-    conn: AsyncConnection,
-    telling: Telling,
-    cases: Sequence[Case],
-    kinds: Kind,
-    facts: dict[Pair, Facts],
-    now: datetime,
-) -> None:
-    since: dict[int, datetime | None] = {}
-    for case in cases:
-        account_id, start = case.state.account_id, case.state.last_post_at if case.state.rule_version else None
-        known = since.get(account_id, start)
-        since[account_id] = min(known, start) if known and start else known or start
-    streaks = await judgements.streaks_since(conn, since, kinds, now)
-    for case in cases:
-        pair = case.state.account_id, case.rule.id
-        wanted = since_judged(streaks[case.state.account_id], case.state)
-        telling.judged.append((case, evaluate(case.rule, _with(facts[pair], wanted), case.state, now)))
 
 
 async def _collect(ctx: Context, conn: AsyncConnection, telling: Telling, now: datetime) -> None:
@@ -192,6 +110,21 @@ async def _collect(ctx: Context, conn: AsyncConnection, telling: Telling, now: d
     for case, done in telling.judged:
         if done.unobservable_since is not None and case.standing.account_id not in telling.unseen:
             _tell_unseen(telling, case, done.unobservable_since)
+
+
+async def _revise(
+    ctx: Context, conn: AsyncConnection, telling: Telling, late: Sequence[tuple[int, datetime, int]], now: datetime
+) -> None:
+    """Quiets that were told and ended, and that a post found only now proves wrong."""
+    anyway = [told.old_event_id for _, done in telling.judged for told in done.told if told.old_event_id]
+    found = await judgements.overturned(conn, late, anyway)
+    names = await judgements.event_names(conn, [each.event_id for each in found]) if found else {}
+    for each in found:
+        standing, state = each.case.standing, each.case.state.state
+        told = Told(EventType.REVISED, now, state, State.QUIET, each.deadline, retrospective=True)
+        owner, link = owner_of(standing), partial(_link, ctx, standing)
+        data = payloads.transition(told, each.case.rule, owner, link, names[each.event_id])
+        telling.news.append(NewEvent(told.type, now, data, standing.account_id, each.case.rule.id))
 
 
 def _tell_unseen(telling: Telling, case: Case, since: datetime) -> None:

@@ -178,6 +178,25 @@ async def test_a_post_that_surfaces_late_revises_the_quiet_and_resumes_nothing(l
     assert (await life.log())[2:] == [("quiet", late + LENGTH)]
 
 
+async def test_a_post_that_surfaces_inside_a_silence_that_is_over_revises_what_was_told_of_it(life: Life) -> None:
+    await life.rule()
+    late, back = QUIET - HOUR, QUIET + 2 * HOUR
+    life.posts += [late, back]
+    life.shown_late[late] = back + 2 * HOUR
+    await life.until(back + 90 * MINUTE)
+    assert [name for name, _ in await life.log()] == ["quiet", "resumed"]
+    await life.until(back + 5 * HOUR)
+    assert [name for name, _ in await life.log()] == ["quiet", "resumed", "verdict.revised"]
+    quiet, _, revised = await life.rows("events")
+    data = (await life.data())[2]
+    assert (data["old"]["event"], data["new"], data["state"]) == (quiet["public_id"], {"state": "active"}, "active")
+    assert (revised["rule_id"], (await life.state()).state) == (quiet["rule_id"], State.ACTIVE)
+    life.posts.append(late + MINUTE)
+    life.shown_late[late + MINUTE] = life.clock.now()
+    await life.look()
+    assert len(await life.log()) == 3  # revised once
+
+
 async def test_while_we_see_nothing_nothing_is_quiet_and_it_is_said_once(life: Life) -> None:
     await life.rule()
     await life.rule(length=5 * HOUR)
