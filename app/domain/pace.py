@@ -75,10 +75,8 @@ class Situation:
     """The source asks not to be looked at more often."""
     posts_per_day: float | None = None
     last_post_at: datetime | None = None
-    deadlines: tuple[datetime, ...] = ()
-    """Moments at which an answer about this account starts to matter (a silence becomes quiet)."""
     margin: timedelta = ZERO
-    """The settling margin: a look proves a deadline only this long after it."""
+    """The settling margin."""
     batch: bool = False
     """A counter can be asked in a batch."""
     paged_at: datetime | None = None
@@ -118,8 +116,6 @@ def next_look(situation: Situation, now: datetime) -> NextLook:
         return _after_failure(situation, now)
     wait = next_interval(situation, now)
     at = now + _spread(wait, situation)
-    wanted = _confirming(situation, now, at)
-    at = max(min(at, wanted), now + _least(situation)) if wanted else at
     return NextLook(at, not situation.batch or _page_is_due(situation, at))
 
 
@@ -147,11 +143,9 @@ def _spread(wait: timedelta, situation: Situation) -> timedelta:
     return wait * (1 + JITTER * uniform(situation.account_id, situation.turn))
 
 
-def _confirming(situation: Situation, now: datetime, at: datetime) -> datetime | None:
-    """The moment just after the first deadline that lies before the planned look proves it."""
-    late = CONFIRM_WITHIN * uniform(situation.account_id, ~situation.turn)
-    looks = (deadline + situation.margin + late for deadline in situation.deadlines)
-    return min((look for look in looks if now < look < at), default=None)
+def confirm_after(account_id: int, margin: timedelta) -> timedelta:
+    """How long after a deadline the look comes that proves it: once the settling margin is over, spread a little."""
+    return margin + CONFIRM_WITHIN * uniform(account_id, -2)
 
 
 def _page_is_due(situation: Situation, at: datetime) -> bool:

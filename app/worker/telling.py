@@ -14,7 +14,7 @@ from functools import partial
 
 from app.domain.events import EventType, NewEvent
 from app.domain.models import Post
-from app.domain.pace import CONFIRM_WITHIN, FLOOR, uniform
+from app.domain.pace import FLOOR, confirm_after
 from app.domain.quiet_hours import tell_at
 from app.domain.rules import RuleState
 from app.domain.silence import State
@@ -197,8 +197,7 @@ async def _plan_looks(ctx: Context, conn: AsyncConnection, platforms: Mapping[in
     for account_id in sorted(platforms):
         platform = ctx.platforms[platforms[account_id]]
         least = ctx.options.feed_least if platform.name == "feed" else ctx.options.poll_least
-        settle = ctx.margin(platform) + CONFIRM_WITHIN * uniform(account_id, -2)
-        looks.append((account_id, settle, max(least, FLOOR)))
+        looks.append((account_id, confirm_after(account_id, ctx.margin(platform)), max(least, FLOOR)))
     await judgements.draw_forward(conn, looks, now)
 
 

@@ -16,6 +16,7 @@ from app.domain.pace import (
     NextLook,
     Rest,
     Situation,
+    confirm_after,
     first_poll_offset,
     next_interval,
     next_look,
@@ -72,17 +73,13 @@ def test_an_account_that_posts_right_now_gets_half_the_interval() -> None:
 def test_what_the_source_asks_for_binds() -> None:
     assert wait(replace(GOOD, least_interval=5 * HOUR, posts_per_day=1e6)) >= 5 * HOUR
     assert next_interval(replace(GOOD, least_interval=timedelta(0)), NOW) == HOUR
-    soon = replace(GOOD, least_interval=5 * HOUR, deadlines=(NOW + HOUR,))
-    assert wait(soon) == 5 * HOUR
 
 
-def test_a_confirming_look_comes_just_after_a_deadline() -> None:
-    """The first look that proves the deadline, margin included; a deadline already provable changes nothing."""
-    margin = 10 * MINUTE
-    due = replace(GOOD, deadlines=(NOW + 30 * MINUTE, NOW + 5 * HOUR, NOW - HOUR), margin=margin)
-    assert 40 * MINUTE <= wait(due) <= 40 * MINUTE + CONFIRM_WITHIN
-    assert wait(replace(GOOD, deadlines=(NOW + 9 * HOUR,))) == wait(GOOD)
-    assert wait(replace(GOOD, deadlines=(NOW + MINUTE,))) == FLOOR
+@given(st.integers(1, 10**6))
+def test_a_confirming_look_comes_just_after_the_margin(account_id: int) -> None:
+    after = confirm_after(account_id, 10 * MINUTE)
+    assert 10 * MINUTE <= after <= 10 * MINUTE + CONFIRM_WITHIN
+    assert confirm_after(account_id, 10 * MINUTE) == after
 
 
 def test_counters_every_quarter_hour_and_a_page_a_day() -> None:
@@ -169,7 +166,6 @@ situations = st.builds(
     least_interval=st.none() | st.integers(0, 10**6).map(lambda s: timedelta(seconds=s)),
     posts_per_day=st.none() | st.floats(0, 1e4),
     last_post_at=st.none() | st.integers(0, 1000).map(at),
-    deadlines=st.lists(st.integers(0, 10**5).map(lambda m: at(900) + m * MINUTE), max_size=3).map(tuple),
     batch=st.booleans(),
     paged_at=st.none() | st.integers(0, 1000).map(at),
     proven_page=st.booleans(),
