@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from app.domain.models import Interval
 from app.domain.rhythm import constants as c
 from app.domain.rhythm.lists import (
-    excess_variance,
     expected_false_flags,
     false_flags_a_day,
     silent_accounts,
     standing,
+    usual_reach,
 )
 from app.domain.rhythm.ranks import rank, rank_deadline
 from app.domain.rhythm.readings import Reading, silence_meaning, window_meaning, window_reading
@@ -128,18 +128,20 @@ def test_a_list_where_one_of_two_stands() -> None:
     assert standing([], [], 0.1) == []
 
 
-@given(chances, st.floats(0.5, 5))
-def test_the_number_of_silent_accounts_lies_around_what_is_expected(found: list[float], excess: float) -> None:
-    asked = silent_accounts(found, excess)
+@given(chances, st.floats(0, 5))
+def test_the_number_of_silent_accounts_lies_around_what_is_expected(found: list[float], reach: float) -> None:
+    asked = silent_accounts(found, reach)
     assert 0 <= asked.low <= asked.high + 1 <= len(found) + 1
     assert asked.low - 1 <= asked.expected <= asked.high + 1
-    wider = silent_accounts(found, excess + 1)
-    assert wider.low <= asked.low <= asked.high <= wider.high
+    wider = silent_accounts(found, reach + 1)
+    assert wider.low <= asked.low
+    assert asked.high <= wider.high
 
 
-def test_days_that_accounts_share_widen_the_range() -> None:
+def test_the_past_says_how_far_days_stray() -> None:
     half = [0.5] * 100
-    assert excess_variance([]) == excess_variance([([1.0, 0.0], 1)]) == 1
-    assert excess_variance([(half, 50), (half, 60)]) == pytest.approx(2)
-    assert silent_accounts(half).high == 58
-    assert silent_accounts(half, excess=4).high == 66
+    assert usual_reach([]) == usual_reach([([1.0, 0.0], 1)]) == pytest.approx(1.645, abs=0.001)
+    assert usual_reach([(half, 70)]) == 4
+    assert usual_reach([(half, 50 + k) for k in range(19)]) == pytest.approx(17 / 5)
+    asked = silent_accounts(half, 1.645)
+    assert (asked.low, asked.expected, asked.high) == (42, 50, 58)

@@ -121,8 +121,8 @@ def _long_a_day(rhythm: Rhythm) -> float:
 
 def _conditional(rhythm: Rhythm, age: float, hours: float) -> float:
     """The chance of no post in the next rhythm hours, after ``age`` of them without one."""
-    before = longer(rhythm, rhythm.tempo * age)
-    return min(longer(rhythm, rhythm.tempo * (age + hours)) / before, 1.0) if hours > 0 else 1.0
+    pace = rhythm.tempo * c.WINDOW_PACE
+    return min(longer(rhythm, pace * (age + hours)) / longer(rhythm, pace * age), 1.0) if hours > 0 else 1.0
 
 
 def _since(rhythm: Rhythm, last_post: datetime | None) -> float:

@@ -21,7 +21,7 @@ class Silent:
     expected: float
     low: int
     high: int
-    """With the asked chance the number lies in [low, high]."""
+    """The usual range, both ends in it."""
 
 
 def expected_false_flags(chances: Sequence[float], threshold: float) -> float:
@@ -51,25 +51,32 @@ def standing(chances: Sequence[float], silent: Sequence[bool], share: float) -> 
     return stands
 
 
-def silent_accounts(chances: Sequence[float], excess: float = 1.0, level: float = 0.9) -> Silent:
+def silent_accounts(chances: Sequence[float], reach: float) -> Silent:
     """How many of the accounts are silent, if the window is an ordinary one.
 
-    ``excess``: by how much the variance exceeds that of independent accounts, see ``excess_variance``: accounts share
-    weekends, holidays and news.
+    ``reach``: how many standard deviations of independent accounts the range extends, see ``usual_reach``.
     """
     expected = math.fsum(chances)
-    spread = math.sqrt(max(excess, 1.0) * math.fsum(chance * (1 - chance) for chance in chances))
-    reach = NormalDist().inv_cdf((1 + level) / 2) * spread
-    low, high = math.ceil(expected - reach - 0.5), math.floor(expected + reach + 0.5)
+    width = reach * _spread(chances)
+    low, high = math.ceil(expected - width), math.floor(expected + width)
     return Silent(expected, max(low, 0), min(high, len(chances)))
 
 
-def excess_variance(days: Sequence[tuple[Sequence[float], int]]) -> float:
-    """From past windows, each with its chances and the number that was silent: the mean square of the standardised
-    difference. 1 for independent accounts, and where nothing can be said."""
-    squares = []
-    for chances, silent in days:
-        spread = math.fsum(chance * (1 - chance) for chance in chances)
-        if spread > 0:
-            squares.append((silent - math.fsum(chances)) ** 2 / spread)
-    return math.fsum(squares) / len(squares) if squares else 1.0
+def usual_reach(past: Sequence[tuple[Sequence[float], int]], level: float = 0.9) -> float:
+    """How far the number of silent accounts strays from what is expected, at most, with probability ``level``.
+
+    ``past``: ordinary windows of the same list, each with its chances and the number that was silent. Accounts share
+    weekends, holidays and news, so the past says it better than independence would: of n windows it is the
+    ceil(level * (n + 1))-th smallest deviation. With too few of them it is the normal one, or the largest seen.
+    """
+    strayed = sorted(
+        abs(silent - math.fsum(chances)) / _spread(chances) for chances, silent in past if _spread(chances) > 0
+    )
+    place = math.ceil(level * (len(strayed) + 1))
+    if place <= len(strayed):
+        return strayed[place - 1]
+    return max([NormalDist().inv_cdf((1 + level) / 2), *strayed])
+
+
+def _spread(chances: Sequence[float]) -> float:
+    return math.sqrt(math.fsum(chance * (1 - chance) for chance in chances))
