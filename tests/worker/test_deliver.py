@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from standardwebhooks import Webhook as Standard
 from svix import Webhook as Svix
@@ -346,3 +347,51 @@ async def test_an_endpoint_or_an_event_may_vanish_while_it_is_sent(world: World)
         endpoint.behaviour = remove
         await world.deliver()
     assert await world.rows("select 1 from deliveries") == []
+
+
+async def test_a_database_that_goes_away_for_a_moment_loses_and_doubles_nothing(live: World) -> None:
+    """Its connections end while an answer is awaited: the result is written on a new one (E6)."""
+    kill = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = :name"
+
+    async def cut(_: Message) -> tuple[int, dict[str, str], bytes]:
+        async with live.engine.connect() as conn:
+            await conn.execute(text(kill), {"name": live.engine.url.database})
+            await conn.invalidate()
+        return 200, {}, b""
+
+    async with receiving(cut) as endpoint:
+        await live.endpoint(endpoint.url)
+        events = await live.tell(await live.account(), 3)
+        await live.deliver()
+        await live.deliver()
+    assert [message.id for message in endpoint.got] == [event.public_id for event in events]
+    found = await live.rows("select status, attempts from deliveries")
+    assert [tuple(row) for row in found] == [("delivered", 1)] * 3
+
+
+async def test_a_read_only_database_is_waited_for(live: World) -> None:
+    """Demoted while an answer is awaited, promoted again: the result is written, nothing is sent twice (E6)."""
+    name = live.engine.url.database
+    back = asyncio.Event()
+
+    async def demote(_: Message) -> tuple[int, dict[str, str], bytes]:
+        await live.change(f"alter database {name} set default_transaction_read_only = on")
+        await live.engine.dispose()
+        asyncio.get_running_loop().call_later(0.7, back.set)
+        return 200, {}, b""
+
+    async def promote() -> None:
+        await back.wait()
+        async with live.engine.connect() as conn:
+            await conn.execute(text("set transaction read write"))
+            await conn.execute(text(f"alter database {name} set default_transaction_read_only = off"))
+            await conn.commit()
+
+    async with receiving(demote) as endpoint:
+        await live.endpoint(endpoint.url)
+        await live.tell()
+        await asyncio.gather(live.deliver(), promote())
+    assert len(endpoint.got) == 1
+    await live.engine.dispose()
+    found = await live.rows("select status, attempts from deliveries")
+    assert [tuple(row) for row in found] == [("delivered", 1)]
