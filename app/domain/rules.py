@@ -53,11 +53,16 @@ class NewRule:
     pauses: tuple[Interval, ...] = ()
     status: Literal["active", "paused"] = "active"
 
+    @property
+    def longest(self) -> timedelta:
+        """A silence is quiet after this long at the latest."""
+        return self.length or self.greatest or MOST_LENGTH
+
     def threshold(self, rhythm: Threshold | None = None) -> Threshold:
         """From when on a silence is quiet. ``rhythm``: what an adaptive rule knows of an account."""
         if self.kind == "adaptive":
-            return rhythm or Fixed(self.greatest or MOST_LENGTH)
-        return Fixed(self.length or MOST_LENGTH)
+            return rhythm or Fixed(self.longest)
+        return Fixed(self.longest)
 
 
 @dataclass(frozen=True, slots=True)

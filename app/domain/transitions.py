@@ -102,10 +102,8 @@ def evaluate(rule: Rule, facts: Facts, before: RuleState, now: datetime, rhythm:
 
 
 def since_judged(streaks: Sequence[Streak], before: RuleState) -> tuple[Streak, ...]:
-    """Of the streaks in time order those to judge: from the post on that the rule last judged by, else the open one."""
+    """Of the streaks in time order those to judge: from the post on that the rule last judged by, else all."""
     start = before.last_post_at
-    if not before.rule_version:
-        return tuple(streaks[-1:])
     kept = [each for each in streaks if start is None or each.starts_at is None or each.starts_at >= start]
     return tuple(kept or streaks[-1:])
 

@@ -145,12 +145,11 @@ cross join lateral (
 
 
 async def streaks_since(
-    conn: AsyncConnection, since: Mapping[int, datetime | None], kinds: Kind, now: datetime
+    conn: AsyncConnection, since: Mapping[int, datetime], kinds: Kind, now: datetime
 ) -> dict[int, list[Streak]]:
-    """The streaks of each account from the post at this moment on; None, or no post since: only the open one."""
-    asked = {id_: at for id_, at in since.items() if at is not None}
+    """The streaks of each account that follow posts from this moment on; without any only the open one."""
     made: dict[int, list[Post]] = {id_: [] for id_ in since}
-    rows = await fetch(conn, _SINCE, list(asked), list(asked.values()), now + TICK, int(kinds), posts.LATEST)
+    rows = await fetch(conn, _SINCE, list(since), list(since.values()), now + TICK, int(kinds), posts.LATEST)
     for row in rows:
         account_id, *rest = row
         made[account_id].append(posts.read_post(rest))

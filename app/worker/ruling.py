@@ -63,16 +63,21 @@ def _judged_by_row(case: Case, facts: Facts, now: datetime) -> Judgement | None:
     state, last = case.state, case.standing.last_post_at
     if case.rule.kinds != DEFAULT_KINDS:
         return None
-    if state.last_post_at != last and state.rule_version:
-        if state.quiet_event_id is not None or state.last_post_at is None or last is None:
-            return None
-        if case.rule.threshold().deadline(state.last_post_at) <= last:
-            return None
+    if state.last_post_at != last and not _only_moves(case, last):
+        return None
     streak = streak_of(case.standing, now)
     if streak is None:
         return None
     done = evaluate(case.rule, _with(facts, [streak]), state, now)
     return None if done.told else done
+
+
+def _only_moves(case: Case, last: datetime | None) -> bool:
+    """Whether the last post, which is another one now, can have ended no silence that is news."""
+    state, known = case.state, case.state.last_post_at
+    if state.quiet_event_id is not None or last is None:
+        return False
+    return last < state.baseline if known is None else last < case.rule.threshold().deadline(known)
 
 
 def _with(facts: Facts, streaks: Iterable[Streak]) -> Facts:
@@ -82,11 +87,11 @@ def _with(facts: Facts, streaks: Iterable[Streak]) -> Facts:
 async def _judge_by_history(
     conn: AsyncConnection, cases: Sequence[Case], kinds: Kind, facts: Mapping[Pair, Facts], now: datetime
 ) -> list[Judged]:
-    since: dict[int, datetime | None] = {}
+    since: dict[int, datetime] = {}
     for case in cases:
-        account_id, start = case.state.account_id, case.state.last_post_at if case.state.rule_version else None
-        known = since.get(account_id, start)
-        since[account_id] = min(known, start) if known and start else known or start
+        # Before the first post that was judged, a silence is news if its deadline comes after the rule did.
+        start = case.state.last_post_at or case.state.baseline - case.rule.longest
+        since[case.state.account_id] = min(since.get(case.state.account_id, start), start)
     streaks = await judgements.streaks_since(conn, since, kinds, now)
     judged = []
     for case in cases:

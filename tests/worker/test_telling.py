@@ -250,6 +250,19 @@ async def test_a_silence_that_began_and_ended_while_we_were_blind_is_told_where_
     assert (await life.state()).state is State.ACTIVE
 
 
+@pytest.mark.parametrize("swept", [True, False])
+async def test_a_silence_that_crossed_before_the_first_look_is_told_if_the_rule_was_there(
+    life: Life, swept: bool
+) -> None:
+    await life.rule()
+    life.posts += [START + 9 * HOUR, START + 10 * HOUR]
+    await life.until(START + 11 * HOUR, looking=False, sweeping=swept)
+    await life.until(START + 12 * HOUR)
+    told = [each for each in await life.log() if each[0] in ("quiet", "resumed")]
+    assert told == [("quiet", QUIET), ("resumed", START + 9 * HOUR)]
+    assert (await life.state()).last_post_at == START + 10 * HOUR
+
+
 async def test_what_the_page_no_longer_proves_is_not_told(life: Life) -> None:
     await life.rule()
     await life.until(START + 2 * HOUR)
