@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from app.config import Settings
 from app.errors import ConfigError
+from app.storage import rhythm_tables  # noqa: F401 - its tables belong to the same metadata
 from app.storage.engine import create_engine
 from app.storage.event_tables import metadata
 

@@ -17,7 +17,7 @@ from app.domain.models import OutcomeName, Page, Stretch
 from app.domain.pace import NextLook, Rest
 from app.domain.sighting import LATE_IMPORT
 from app.domain.silence import counts
-from app.storage import coverage, gaps, looks, memory, sightings
+from app.storage import coverage, gaps, looks, memory, rhythms, sightings
 from app.storage.claims import HEADS, Memory
 from app.storage.engine import AsyncConnection
 from app.storage.sightings import NewPosts
@@ -126,6 +126,7 @@ async def _write(ctx: Context, conn: AsyncConnection, entries: Sequence[Entry], 
     observed = {state.account_id: observed_days(state) for state in states if state.account_id in shown}
     await sightings.refresh_last_posts(conn, observed, now)
     await _write_gaps(conn, entries)
+    await rhythms.follow(conn, {i for i, v in each if v.news}, now)
     moved = await _write_rare(conn, entries, now)
     await telling.after_looks(ctx, conn, [_glimpse(e, e.account_id in moved) for e in entries], now)
 

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.storage import claims
-from app.worker import prune, sources, sweep
+from app.worker import prune, refit, sources, sweep
 from app.worker.context import Context
 from app.worker.deliver import Deliverer
 from app.worker.heartbeat import Heartbeat
@@ -30,6 +30,8 @@ NOTIFY = timedelta(seconds=2)
 HEARTBEAT = timedelta(seconds=60)
 PRUNE = timedelta(hours=6)
 SOURCES = timedelta(seconds=30)
+REFIT = timedelta(seconds=10)
+RENEW = timedelta(hours=1)
 #: How long visits may go on after the request to stop: a request under way takes at most 30 s, a service has 20.
 GRACE = timedelta(seconds=12)
 #: Who is overdue by more than this was missed in a pause of ours, not by chance.
@@ -48,6 +50,8 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
     scheduler.every("sweep", TICK, lambda: sweep.run_once(ctx, ctx.clock.now()))
     scheduler.every("gauges", GAUGES, lambda: prune.set_gauges(ctx, ctx.clock.now()))
     scheduler.every("sources", SOURCES, lambda: sources.run_once(ctx, ctx.clock.now()))
+    scheduler.every("refit", REFIT, lambda: refit.run_once(ctx, ctx.clock.now()))
+    scheduler.every("renew", RENEW, lambda: refit.renew(ctx, ctx.clock.now()))
     scheduler.every("notify", NOTIFY, notifying.tick)
     scheduler.every("heartbeat", HEARTBEAT, lambda: beating.beat(worker.ticked_at))
     scheduler.every("prune", PRUNE, lambda: prune.run_once(ctx, ctx.clock.now()))

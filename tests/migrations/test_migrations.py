@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.errors import ConfigError
-from app.storage import migrate
+from app.storage import migrate, rhythm_tables  # noqa: F401 - its tables belong to the same metadata
 from app.storage.engine import create_engine
 from app.storage.event_tables import metadata
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.platforms import platforms
-from app.storage import event_tables
+from app.storage import event_tables, rhythm_tables  # noqa: F401 - tables of the same metadata
 from app.worker.clients import Clients
 from app.worker.clock import VirtualClock
 from app.worker.context import Context, Options
