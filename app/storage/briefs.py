@@ -77,13 +77,15 @@ class Claim:
     covered_from: datetime | None = None
     covered_until: datetime | None = None
     covered_live_from: datetime | None = None
+    deadline: datetime | None = None
+    """The next moment at which a rule may call it quiet."""
     host_failures: int = 0
     counter_refused_at: datetime | None = None
     memory: Memory = field(default_factory=Memory)
     heads: tuple[Head, ...] = ()
 
 
-# Values are handed on by place, not by name: there are 37 of them, and naming them is much of what a claim costs.
+# Values are handed on by place, not by name: there are 38 of them, and naming them is much of what a claim costs.
 _ACCOUNT = ("platform", "native_id", "handle", "created_at", "added_at")
 _REMEMBERED = tuple(field.name for field in fields(Memory) if field.name != "platform")
 _FIELDS = tuple(field.name for field in fields(Claim) if field.name not in (*_ACCOUNT, "memory", "heads"))

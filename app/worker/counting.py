@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.domain import pace
-from app.domain.models import Failure, OutcomeName
+from app.domain.models import DEFAULT_KINDS, Failure, OutcomeName
 from app.platforms.base import CounterLook, CounterMissing, Platform, Target
 from app.storage.claims import Claim
 from app.worker.context import Parser
@@ -56,9 +56,14 @@ def page_is_due(claim: Claim, now: datetime) -> bool:
     return now + pace.COUNT_INTERVAL > claim.paged_at + pace.PAGE_EVERY * (1 - early)
 
 
-def can_be_trusted(claim: Claim, now: datetime) -> bool:
-    """A counter that stands still says something only about a proven page that is not older than a day."""
-    return claim.proven_page and not page_is_due(claim, now)
+def can_be_trusted(claim: Claim, platform: Platform, now: datetime) -> bool:
+    """A counter that stands still says something only about a proven page that is not older than a day, and nothing of
+    the kinds that it leaves out: where a rule's deadline has passed, a page decides."""
+    if not claim.proven_page or page_is_due(claim, now):
+        return False
+    deadline, covered = claim.deadline, claim.covered_until
+    decided = deadline is None or deadline > now or (covered is not None and covered >= deadline)
+    return decided or platform.counted_kinds & DEFAULT_KINDS == DEFAULT_KINDS
 
 
 async def count(platform: Platform, claims: Sequence[Claim], send: Send, parser: Parser | None) -> Counted:

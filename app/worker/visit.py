@@ -86,7 +86,7 @@ class Visit:
         counted = await count(platform, claims, self.line.send, self.ctx.parser)
         self.refused_at = self.ctx.clock.now() if is_refused(counted) else None
         for claim, answer, exchanges in counted:
-            settled = self._settled(claim, answer, exchanges)
+            settled = self._settled(platform, claim, answer, exchanges)
             if settled is not None:
                 enough.append(settled)
                 continue
@@ -110,9 +110,11 @@ class Visit:
             return claim
         return replace(claim, counter_refused_at=self.refused_at)
 
-    def _settled(self, claim: Claim, answer: CounterLook, exchanges: tuple[Exchange, ...]) -> Finding | None:
+    def _settled(
+        self, platform: Platform, claim: Claim, answer: CounterLook, exchanges: tuple[Exchange, ...]
+    ) -> Finding | None:
         now = self.ctx.clock.now()
-        if isinstance(answer, Unchanged) and can_be_trusted(claim, now):
+        if isinstance(answer, Unchanged) and can_be_trusted(claim, platform, now):
             return finding(claim, answer, exchanges, now, counter=answer.counter)
         if isinstance(answer, Failure) and is_passing(answer):
             return finding(claim, answer, exchanges, now)

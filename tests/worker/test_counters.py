@@ -14,15 +14,18 @@ import msgspec
 import pytest
 
 from app.domain.models import Identity
+from app.platforms import platforms
 from app.storage import accounts, claims, looks
 from app.worker.clock import VirtualClock
 from app.worker.context import Context
+from app.worker.counting import can_be_trusted
 from app.worker.poll import Poller, run_once
 from tests.worker.conftest import START, Asked, Host, Reply
 
 Rows = Callable[[str], Awaitable[list[dict[str, Any]]]]
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
 PAGE = "/api/v1/accounts/100/statuses?limit=40"
 EARLIER = [("1001", START - HOUR), ("1000", START - 2 * HOUR)]
 
@@ -264,3 +267,24 @@ async def test_a_server_without_counters_is_asked_for_one_once_a_day(
     done = await until(START + 3 * DAY + 6 * HOUR)
     assert done["unchanged"] >= 4 * 3 * 5
     assert len(host.asked) - instance.batches <= 4
+
+
+@pytest.mark.parametrize(
+    ("name", "deadline", "covered_until", "trusted"),
+    [
+        ("bluesky", None, START, True),
+        ("bluesky", START + HOUR, START, True),  # not yet passed
+        ("bluesky", START, START - HOUR, False),  # its counter leaves reposts out: only a page decides
+        ("bluesky", START, None, False),
+        ("bluesky", START - HOUR, START, True),  # decided
+        ("mastodon", START, START - HOUR, True),
+    ],
+)
+def test_a_passed_deadline_is_decided_by_a_look_that_shows_every_kind(
+    name: str, deadline: datetime | None, covered_until: datetime | None, trusted: bool
+) -> None:
+    now = START + MINUTE
+    lease = {"host_id": 1, "token": 1, "host": "h", "due_at": now, "platform": name, "native_id": "n", "handle": "h"}
+    known = {"deadline": deadline, "covered_until": covered_until, "paged_at": START - HOUR, "proven_page": True}
+    claim = claims.Claim(account_id=1, **lease, **known)
+    assert can_be_trusted(claim, platforms()[name], now) is trusted
