@@ -2,17 +2,18 @@
 
 Assumes the rhythm and the last post of an account. Promises: a mark is the very deadline that a rule of that many
 false alarms a year would have; the words follow from the marks alone and are those of ``rhythm.readings`` for a silence
-without holes. Between two marks the times a year are interpolated: right to the step, no closer.
+without holes. Between two marks figures are interpolated: right to the step, no closer.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain.rhythm import constants as c
-from app.domain.rhythm.chances import deadline
+from app.domain.rhythm.chances import chance, deadline, unlikely_from
 from app.domain.rhythm.readings import Reading
 from app.domain.rhythm.state import Rhythm
 
@@ -29,10 +30,10 @@ class Marks:
     """The post that the silence follows."""
     moments: tuple[datetime, ...]
     """For each of STEPS: from then on a silence this long comes at most so often a year."""
+    chances: tuple[float, ...]
+    """The chance of a silence that long, at each of the moments."""
     even_at: datetime
-    """From then on a post would have been likelier than a silence this long."""
-    chance_a_time: float
-    """The chance of a silence as long as one that comes once a year. Chances are proportional to times a year."""
+    """From then on a post would have been at least as likely as a silence this long."""
     posts_a_day: float
     """Lately, before the last post."""
     enough: bool
@@ -43,16 +44,18 @@ class Marks:
 
     def times_a_year(self, at: datetime) -> float | None:
         """How often a year a silence to ``at`` comes; None: more often than STEPS[0]. At least STEPS[-1]."""
-        passed = bisect_right(self.moments, at)
-        if passed in (0, len(STEPS)):
-            return STEPS[-1] if passed else None
-        low, high = self.moments[passed - 1], self.moments[passed]
-        return float(STEPS[passed - 1] * (STEPS[passed] / STEPS[passed - 1]) ** ((at - low) / (high - low)))
+        return self._between(STEPS, at)
 
     def chance(self, at: datetime) -> float | None:
-        """Of a silence at least this long after a post; None: likelier than that of STEPS[0] a year."""
-        times = self.times_a_year(at)
-        return None if times is None else min(times * self.chance_a_time, 1.0)
+        """Of a silence at least this long after a post; None before the first mark. At least that of the last one."""
+        return self._between(self.chances, at)
+
+    def _between(self, values: Sequence[float], at: datetime) -> float | None:
+        passed = bisect_right(self.moments, at)
+        if passed in (0, len(values)):
+            return values[-1] if passed else None
+        low, high = self.moments[passed - 1], self.moments[passed]
+        return float(values[passed - 1] * (values[passed] / values[passed - 1]) ** ((at - low) / (high - low)))
 
     def reading(self, at: datetime) -> Reading:
         """The word for a silence to ``at``."""
@@ -68,12 +71,12 @@ class Marks:
 
 def marks_of(rhythm: Rhythm, last_post: datetime) -> Marks:
     """The marks of the silence after this post."""
-    chance_a_time = rhythm.long_share / (c.DAYS_A_YEAR * rhythm.long_a_day)
+    moments = tuple([deadline(rhythm, last_post, step) for step in STEPS])
     return Marks(
         last_post,
-        tuple([deadline(rhythm, last_post, step) for step in STEPS]),
-        deadline(rhythm, last_post, c.USUAL_SILENCE / chance_a_time),
-        chance_a_time,
+        moments,
+        tuple([chance(rhythm, last_post, last_post, moment) for moment in moments]),
+        unlikely_from(rhythm, last_post, c.USUAL_SILENCE),
         rhythm.posts_a_day,
         rhythm.enough,
         rhythm.posts,

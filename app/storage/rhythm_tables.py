@@ -23,10 +23,10 @@ rhythms = (
         Column("due_at", Instant),  # when to fit again; NULL: nothing came since
         Column("days", REAL, nullable=False, server_default="0"),  # ... and observed days
         Column("posts_a_day", REAL, nullable=False, server_default="0"),
-        Column("chance_a_time", REAL, nullable=False, server_default="0"),
         Column("version", SmallInteger, nullable=False, server_default="0"),  # of the value; 0: none
         Column("enough", Boolean, nullable=False, server_default="false"),
         Column("marks", ARRAY(Instant), nullable=False, server_default=text("'{}'")),
+        Column("chances", ARRAY(REAL), nullable=False, server_default=text("'{}'")),
         postgresql_with={"fillfactor": 70},
     )
 )

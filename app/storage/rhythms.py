@@ -23,7 +23,7 @@ PAUSE = timedelta(hours=1)
 LEASE = timedelta(minutes=5)
 
 #: What ``read_marks`` reads, in its order, of ``rhythms r``.
-COLUMNS = "r.last_post_at, r.marks, r.even_at, r.chance_a_time, r.posts_a_day, r.enough, r.posts, r.days"
+COLUMNS = "r.last_post_at, r.marks, r.chances, r.even_at, r.posts_a_day, r.enough, r.posts, r.days"
 _LOAD = "select account_id, value from rhythm_values where account_id = any($1::int[])"
 _MARKS = f"""
 select r.account_id, {COLUMNS} from rhythms r where r.account_id = any($1::int[]) and r.last_post_at is not null
@@ -48,8 +48,8 @@ async def marks(conn: AsyncConnection, account_ids: Collection[int]) -> dict[int
 
 def read_marks(row: Iterable[Any]) -> Marks:
     """Marks from ``COLUMNS``."""
-    last_post, moments, *rest = row
-    return Marks(last_post, tuple(moments), *rest)
+    last_post, moments, chances, *rest = row
+    return Marks(last_post, tuple(moments), tuple(chances), *rest)
 
 
 _HOLD = "select account_id from rhythms where account_id = any($1::int[]) order by account_id for update"
@@ -64,7 +64,7 @@ _SOON = (
     "update rhythms set due_at = greatest(fitted_at + $3::interval, $2::timestamptz) where account_id = any($1::int[])"
 )
 _SET_MARKS = """
-update rhythms set last_post_at = $2, marks = $3, even_at = $4, chance_a_time = $5, posts_a_day = $6, enough = $7,
+update rhythms set last_post_at = $2, marks = $3, chances = $4, even_at = $5, posts_a_day = $6, enough = $7,
 posts = $8, days = $9 where account_id = $1
 """
 
@@ -86,7 +86,7 @@ async def follow(conn: AsyncConnection, account_ids: Collection[int], now: datet
 async def _mark(conn: AsyncConnection, made: Iterable[tuple[int, Marks]]) -> None:
     rows = [
         (
-            *(id_, each.last_post, list(each.moments), each.even_at, each.chance_a_time, each.posts_a_day),
+            *(id_, each.last_post, list(each.moments), list(each.chances), each.even_at, each.posts_a_day),
             *(each.enough, each.posts, each.days),
         )
         for id_, each in made

@@ -28,10 +28,10 @@ def upgrade() -> None:
         sa.Column("due_at", INSTANT),
         sa.Column("days", sa.REAL(), server_default="0", nullable=False),
         sa.Column("posts_a_day", sa.REAL(), server_default="0", nullable=False),
-        sa.Column("chance_a_time", sa.REAL(), server_default="0", nullable=False),
         sa.Column("version", sa.SmallInteger(), server_default="0", nullable=False),
         sa.Column("enough", sa.Boolean(), server_default="false", nullable=False),
         sa.Column("marks", postgresql.ARRAY(INSTANT), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("chances", postgresql.ARRAY(sa.REAL()), server_default=sa.text("'{}'"), nullable=False),
         sa.ForeignKeyConstraint(
             ["account_id"], ["accounts.id"], name=op.f("fk_rhythms_account_id"), ondelete="CASCADE"
         ),

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.marks import STEPS, marks_of
-from app.domain.rhythm.chances import chance, deadline, times_a_year
+from app.domain.rhythm.chances import chance, deadline, times_a_year, unlikely_from
 from app.domain.rhythm.constants import RARE_HOURS
 from app.domain.rhythm.readings import Reading, silence_meaning
 from app.domain.rhythm.state import Rhythm
@@ -54,7 +54,15 @@ def test_figures_between_two_marks_lie_between_their_steps(found: Rhythm, hours:
         low, high = STEPS[passed + 1] * (1 - 1e-6), STEPS[passed] * (1 + 1e-6)
         assert low <= times <= high
         assert low <= exact <= high
-        assert likely == pytest.approx(min(times * chance(found, LAST, LAST, at) / exact, 1), rel=1e-6)
+        exactly = chance(found, LAST, LAST, at)
+        assert made.chances[passed + 1] * (1 - 1e-6) <= exactly <= made.chances[passed] * (1 + 1e-6)
+        assert made.chances[passed + 1] * (1 - 1e-6) <= likely <= made.chances[passed] * (1 + 1e-6)
+
+
+@given(st.sampled_from([BUSY, USUAL, SLOW]), st.floats(0.01, 0.99))
+def test_a_silence_becomes_unlikely_when_its_chance_says_so(found: Rhythm, likely: float) -> None:
+    at = unlikely_from(found, LAST, likely)
+    assert chance(found, LAST, LAST, at) == pytest.approx(likely, abs=1e-4)
 
 
 def test_little_history_never_gets_a_sharp_word() -> None:

@@ -97,6 +97,16 @@ def deadline(rhythm: Rhythm, last_post: datetime | None, false_alarms_per_year: 
     return datetime.fromtimestamp(min(at, _HIGHEST), UTC)
 
 
+def unlikely_from(rhythm: Rhythm, last_post: datetime | None, likely: float) -> datetime:
+    """From when on the chance of a silence after the last post is at most ``likely``, in (0, 1): ``chance`` inverted."""
+    if likely < rhythm.long_share:
+        hours = _gap_with(rhythm, math.log(likely / rhythm.long_share))
+    else:
+        hours = c.SHORT * ((1 - likely) / (1 - rhythm.long_share)) ** (1 / c.BURST_POWER)
+    at = rhythm.clock.after(_since(rhythm, last_post), hours / (rhythm.tempo * c.WINDOW_PACE))
+    return datetime.fromtimestamp(min(at, _HIGHEST), UTC)
+
+
 def expected_posts(rhythm: Rhythm, start: datetime, end: datetime, holes: Sequence[Interval] = ()) -> float:
     """How many posts the covered part of [start, end) would hold if the account went on as lately."""
     pieces = _pieces(_seconds(start), _seconds(end), holes)
