@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from app.api.meanings import Meaning, NoMeaning
 from app.api.models import KindName, Page
 from app.domain.models import OutcomeName
 from app.domain.outcomes import Reason
@@ -224,7 +225,7 @@ class Judged(BaseModel):
 
 
 class Silence(BaseModel):
-    """Silence of one account. ``meaning`` is null in this version."""
+    """Silence of one account."""
 
     account: ShortAccount
     at: datetime
@@ -235,7 +236,8 @@ class Silence(BaseModel):
     streak: RecordedStreak
     last_look: LastLook | None
     note: str
-    meaning: None
+    meaning: Meaning | None = Field(description="What the silence is worth by the account's own rhythm.")
+    no_meaning: NoMeaning | None = Field(description="Why meaning is null.")
     rule: Judged | None = Field(description="Of the rules that judge it the one with the earliest deadline.")
     rules: list[Judged] = Field(description="All of them; none for an earlier moment.")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import answers, context, openapi, paging, reading, replies, sets, shapes, watched
+from app.api import answers, context, meanings, openapi, paging, reading, replies, sets, shapes, watched
 from app.api.history import AsOf, Kinds
 from app.api.routing import Route
 from app.api.watched import AccountKey
@@ -17,6 +17,7 @@ from app.domain.durations import format_duration
 from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName, Post
 from app.domain.outcomes import Reason, explain_unknown
 from app.domain.reasons import why_unknown
+from app.domain.rhythm.state import Rhythm
 from app.domain.silence import State, Streak
 from app.storage import names, rule_states, silence, streaks
 from app.storage.rule_states import Brief
@@ -78,39 +79,43 @@ async def read_silence(
         found = await _one(conn, watched.clean(account), chosen, now, moment)
     if found is None:
         raise watched.missing()
-    standing, streak, longest, rules = found
+    standing, streak, longest, rules, rhythm = found
     state = judge.state(streak, least, at)
     row = silence_row(shared, standing, streak, state, at)
     row["streak"] |= {**shapes.length("largest_gap", streak.largest_gap), **record_row(longest, streak, at)}
     row["note"] = note(streak, state, row["reasons"], streak.largest_gap)
+    none = meanings.why_none(chosen, moment)
+    meaning, no_meaning = (None, none) if none else meanings.of_silence(rhythm, streak, at)
     payload = {
         "account": row.pop("account"),
         "at": at,
         "min": format_duration(least),
         **row,
-        "meaning": None,
+        "meaning": meaning,
+        "no_meaning": no_meaning,
         "rule": rule_row(rules[0]) if rules else None,
         "rules": [rule_row(each) for each in rules],
     }
     facts = [chosen, min, moment, standing[10:], streak.starts_at, streak.proven, state, rules]
+    facts += [meaning["reading"], meaning["based_on"]] if meaning else []
     return replies.single(request, payload, facts=facts)
 
 
 async def _one(
     conn: Any, key: str, kinds: Kind, now: datetime, as_of: datetime | None
-) -> tuple[Standing, Streak, Interval | None, Sequence[Brief]] | None:
+) -> tuple[Standing, Streak, Interval | None, Sequence[Brief], Rhythm | None] | None:
     """The standing, the open streak, for the live answer of the default kinds the longest one on record, and, unless
-    an earlier moment is asked about, what the rules make of it."""
+    an earlier moment is asked about, what the rules make of it; for the live answer also its rhythm."""
     if as_of is None and kinds == DEFAULT_KINDS:
         found = await streaks.one(conn, key, now=now)
-        return found and (found.standing, found.streak, found.whole, found.rules)
+        return found and (found.standing, found.streak, found.whole, found.rules, found.rhythm)
     account_id = await names.find_id(conn, key)
     standings = await silence.load_standings(conn, [account_id or 0])
     if account_id is None or account_id not in standings:
         return None
     open_ = await silence.open_streaks(conn, [account_id], now=as_of or now, kinds=kinds, as_of=as_of)
     rules = await rule_states.briefs_of(conn, account_id) if as_of is None else ()
-    return standings[account_id], open_[account_id], None, rules
+    return standings[account_id], open_[account_id], None, rules, None
 
 
 def rule_row(brief: Brief) -> replies.Row:

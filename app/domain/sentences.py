@@ -28,8 +28,9 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "C’est plus long que toutes ses pauses des {days} derniers jours.",
     ),
     Reading.TOO_QUIET: (
-        "This account posts so seldom that nothing follows from {length} without a visible post.",
-        "Ce compte publie si rarement qu’on ne peut rien conclure de {length} sans publication visible.",
+        "For this account {length} without a visible post is likelier than a post: nothing follows from it.",
+        "Pour ce compte, {length} sans publication visible est plus probable qu’une publication : on ne peut rien en "
+        "conclure.",
     ),
     Reading.NOT_ENOUGH: (
         "Too little of this account’s history was observed to judge {length} without a visible post.",
@@ -52,8 +53,9 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{chance}.",
     ),
     "window/too quiet to tell": (
-        "This account posts so seldom that nothing follows from a silence in this window.",
-        "Ce compte publie si rarement qu’on ne peut rien conclure d’un silence dans cette fenêtre.",
+        "For this account no visible post in such a window is likelier than one: nothing follows from its silence.",
+        "Pour ce compte, une telle fenêtre sans publication visible est plus probable qu’avec : on ne peut rien "
+        "conclure de son silence.",
     ),
     "window/not enough history": (
         "Too little of this account’s history was observed to judge a silence in this window.",

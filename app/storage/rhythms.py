@@ -33,10 +33,11 @@ select r.account_id, {COLUMNS} from rhythms r where r.account_id = any($1::int[]
 async def load(conn: AsyncConnection, account_ids: Collection[int]) -> dict[int, Rhythm]:
     """The rhythms of these accounts. Those that were not fitted yet, or by another version, are left out."""
     rows = await fetch(conn, _LOAD, sorted(account_ids)) if account_ids else []
-    return {row[0]: rhythm for row in rows if (rhythm := _read(row[1])) is not None}
+    return {row[0]: rhythm for row in rows if (rhythm := read_value(row[1])) is not None}
 
 
-def _read(value: bytes | None) -> Rhythm | None:
+def read_value(value: bytes | None) -> Rhythm | None:
+    """A rhythm from its column; None where there is none, or one of another version."""
     return Rhythm.from_bytes(value) if value and value[0] == VERSION else None
 
 
@@ -79,7 +80,7 @@ async def follow(conn: AsyncConnection, account_ids: Collection[int], now: datet
         await fetch(conn, _BEGIN, fresh, now)
     if known:
         await fetch(conn, _SOON, sorted(known), now, PAUSE)
-        rows = [(row[0], row[1], _read(row[2])) for row in await fetch(conn, _NOW, sorted(known))]
+        rows = [(row[0], row[1], read_value(row[2])) for row in await fetch(conn, _NOW, sorted(known))]
         await _mark(conn, [(id_, marks_of(rhythm, at)) for id_, at, rhythm in rows if at is not None and rhythm])
 
 

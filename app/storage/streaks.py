@@ -15,10 +15,12 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import Interval
+from app.domain.rhythm.state import Rhythm
 from app.domain.silence import Streak
 from app.storage.names import Selection, conditions, find_id
 from app.storage.posts import EARLIEST, read_post
 from app.storage.raw import fetch
+from app.storage.rhythms import read_value
 from app.storage.rule_states import BRIEFS, Brief, read_briefs
 from app.storage.silence import COLUMNS, TABLES, Standing, live_streaks, open_streaks, streak_of
 
@@ -39,6 +41,8 @@ class Longest(NamedTuple):
     """The longest proven part of any. None where nothing is proven."""
     rules: tuple[Brief, ...] = ()
     """What each rule makes of the account, the earliest deadline first; only where ``one`` was asked."""
+    rhythm: Rhythm | None = None
+    """How the account usually posts, if that is known; only where ``one`` was asked."""
 
 
 #: A closed streak and its proven part: of those that end after $1 the longest, and the longest proven.
@@ -93,7 +97,7 @@ select {COLUMNS}, {CLOSED}, (
     select max(largest_gap_s) from coverage
     where account_id = a.id and ends_at > coalesce(s.last_post_at, s.covered_from)
     and starts_at < case when s.last_post_at is null then least(s.covered_until, $2) else $2 end
-), {BRIEFS}, l.*
+), {BRIEFS}, (select value from rhythm_values where account_id = a.id), l.*
 from {TABLES} {LONGEST}
 left join lateral (
     select {_LAST} from posts
@@ -119,10 +123,10 @@ async def one(conn: AsyncConnection, key: str, *, now: datetime) -> Longest | No
     if streak is None:
         streak = (await open_streaks(conn, [standing.account_id], now=now))[standing.account_id]
     else:
-        post = read_post(row[width + 7 :]) if row[width + 7] is not None else None
+        post = read_post(row[width + 8 :]) if row[width + 8] is not None else None
         streak = replace(streak, post=post, largest_gap=timedelta(seconds=row[width + 5] or 0))
     found = pick(standing, streak, row[width : width + 5], EARLIEST, now)
-    return found._replace(rules=read_briefs(row[width + 6]))
+    return found._replace(rules=read_briefs(row[width + 6]), rhythm=read_value(row[width + 7]))
 
 
 def pick(

@@ -37,7 +37,7 @@ async def test_a_silence_is_told_with_its_proof(client: httpx2.AsyncClient, worl
     assert (streak["observed_until"], streak["largest_gap_seconds"]) == ("2026-11-22T11:54:00Z", 840)
     assert streak["longest_on_record"] == "P10DT20H"
     assert answer["note"] == "no surviving post seen; largest gap between looks PT14M"
-    assert (answer["meaning"], answer["rule"]) == (None, None)
+    assert (answer["meaning"], answer["no_meaning"], answer["rule"]) == (None, "not_fitted_yet", None)
 
 
 @pytest.mark.parametrize(

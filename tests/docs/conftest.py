@@ -12,6 +12,7 @@ from app.domain.events import EventType, NewEvent
 from app.domain.models import DEFAULT_KINDS, Identity, Kind, Post, Stretch
 from app.platforms.base import ResolveError
 from app.storage import accounts, events, gaps, looks, names, sightings, subjects
+from tests.api.fitting import fit_all
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 LAG = timedelta(minutes=5)
@@ -128,3 +129,4 @@ async def plant(engine: AsyncEngine) -> None:
             detail="the server answered 503",
         )
         await tell_of_alice(conn)
+    await fit_all(engine, NOW)

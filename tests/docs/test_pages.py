@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from app import config
+from app.api.meanings import NoMeaning
 from app.api.participation import NO_SUCH_DAY
 from app.commands.documents import pages
 from app.config import PREFIX, Settings
 from app.domain.models import DateNote, OutcomeName
 from app.domain.outcomes import Reason
 from app.domain.participation import Took
+from app.domain.rhythm.readings import Reading
 from app.domain.silence import State
 from app.platforms import platforms
 from tests.docs.examples import DOCS, PAGES, ROOT
@@ -53,7 +55,7 @@ def explained(word: str) -> bool:
     return re.search(rf"^\| `?{word}`? \| \S.{{10,}} \|$", ANSWERS, re.MULTILINE) is not None
 
 
-@pytest.mark.parametrize("word", [*Reason, *OutcomeName, *Took, *State], ids=str)
+@pytest.mark.parametrize("word", [*Reason, *OutcomeName, *Took, *State, *Reading, *NoMeaning], ids=str)
 def test_the_guide_explains_every_word_of_an_answer(word: Enum) -> None:
     assert explained(str(word.value))
 
