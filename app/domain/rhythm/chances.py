@@ -98,7 +98,7 @@ def deadline(rhythm: Rhythm, last_post: datetime | None, false_alarms_per_year: 
 
 
 def unlikely_from(rhythm: Rhythm, last_post: datetime | None, likely: float) -> datetime:
-    """From when on the chance of a silence after the last post is at most ``likely``, in (0, 1): ``chance`` inverted."""
+    """From when on the chance of a silence after the last post is at most ``likely`` (0 to 1): chance inverted."""
     if likely < rhythm.long_share:
         hours = _gap_with(rhythm, math.log(likely / rhythm.long_share))
     else:
