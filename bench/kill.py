@@ -42,7 +42,7 @@ from bench.kill_world import AGENT, KEY, LENGTH, START, FastClock, build, crossi
 
 WORKERS = 4
 SPEED = 40.0
-PAUSE = 0.2
+PAUSE = 0.15
 """Seconds between two rounds."""
 STOPPED = 8.0
 """Seconds that a stopped worker sleeps: its leases (4 virtual minutes) last six."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import random
 import signal
@@ -107,6 +108,7 @@ def fork(job: Callable[[], Coroutine[Any, Any, None]]) -> int:
         return pid
     os.closerange(3, 1024)  # the lock of the data directory among them: a restart needs it
     try:
+        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
         structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
         asyncio.run(job())
         os._exit(0)
