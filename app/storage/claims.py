@@ -178,7 +178,6 @@ async def claim_companions(
 
 async def _lease(conn: AsyncConnection, sql: str, values: tuple[object, ...]) -> list[Claim]:
     # The driver's own statement: SQLAlchemy's compiling and naming of so many columns costs more than leasing a row.
-    # Unlike ``raw.fetch`` it begins the caller's transaction where none has begun.
     leased = await conn.exec_driver_sql(sql, values)
     return await briefs.load(conn, leased.all())
 

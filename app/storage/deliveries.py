@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.storage.events import CHANNEL, LANES
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,6 @@ async def knows_event(conn: AsyncConnection, event: str) -> bool:
 
 
 async def _replay(conn: AsyncConnection, sql: str, webhook_id: int, now: datetime, *values: object) -> list[int]:
-    await begin(conn)
     rows = await fetch(conn, sql, webhook_id, now, *values)
     if rows:
         await fetch(conn, "select pg_notify($1, (select coalesce(max(id), 0)::text from events))", CHANNEL)

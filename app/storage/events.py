@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.events import USUAL, EventType, NewEvent
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 
 #: Deliveries of one endpoint run in so many lanes: no more than this many at once.
 LANES = 2
@@ -78,7 +78,6 @@ async def record(conn: AsyncConnection, news: Sequence[NewEvent], now: datetime)
     """Write events in this order, and for each the deliveries and notices that follow. Commits nothing."""
     if not news:
         return []
-    await begin(conn)
     sequences = await _number(conn, news)
     await fetch(conn, "select pg_advisory_xact_lock($1::bigint)", _TURN)
     rows = await fetch(

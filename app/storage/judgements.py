@@ -18,7 +18,7 @@ from app.domain.models import DEFAULT_KINDS, Interval, Kind, Post
 from app.domain.rules import Rule, RuleState
 from app.domain.silence import TICK, Streak, streaks
 from app.storage import coverage, posts
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 from app.storage.rule_states import COLUMNS as STATE_COLUMNS
 from app.storage.rule_states import WIDTH, read_state, rules_of
 from app.storage.silence import COLUMNS as STANDING_COLUMNS
@@ -114,7 +114,6 @@ async def due(conn: AsyncConnection, now: datetime, limit: int) -> list[Pair]:
     pairs = [(row[0], row[1]) for row in await fetch(conn, _DUE, now, limit)]
     if not pairs:
         return []
-    await begin(conn)
     held = {row[0] for row in await fetch(conn, _HOLD_ACCOUNTS, sorted({pair[0] for pair in pairs}))}
     return sorted(pair for pair in pairs if pair[0] in held)
 

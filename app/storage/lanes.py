@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.storage import webhooks
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 from app.storage.webhooks import Sealed
 
 #: Endpoint id and lane.
@@ -96,7 +96,6 @@ class Settling:
 
 async def claim(conn: AsyncConnection, now: datetime, most: int, lease: timedelta) -> list[Lane]:
     """Lease up to ``most`` lanes in which something is due, those that wait longest first."""
-    await begin(conn)
     until = now + lease
     rows = await fetch(conn, _CLAIM, now, most, until)
     return [Lane(row["webhook_id"], row["lane"], row["lease_token"], until) for row in rows]
@@ -179,7 +178,6 @@ async def settle(
 
     An endpoint with nothing but failures since ``hopeless_before`` is disabled, and one that is gone.
     """
-    await begin(conn)
     ours = await _held(conn, [each.lane for each in group])
     good = [each for each in group if each.lane.place in ours]
     by_endpoint: dict[int, list[Result]] = defaultdict(list)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 
 #: No beat of any worker for so long: we were not there.
 LONGEST_BEAT = timedelta(minutes=2)
@@ -40,7 +40,6 @@ async def notice(
     if abs(now - beat_at) <= longest and step is None:
         found: datetime | None = epoch
         return found
-    await begin(conn)
     beat_at = (await fetch(conn, _LOCK))[0][0]
     if abs(now - beat_at) > longest or step is not None:
         cause = CLOCK_STEP if step is not None or now < beat_at else STOPPED

@@ -1,8 +1,10 @@
 """Reads that answer a request, and writes of many rows: straight to asyncpg, whose records are decoded in C.
 
-May assume a connection of ``storage.engine``. Promises: SQLAlchemy's per-row work is left out (it doubles the cost of
-a thousand rows); errors leave as SQLAlchemy's DBAPIError, as from any other statement, and a lost connection is given
-up. Statements are prepared once per connection: the SQL must be a constant, values go into ``$1``, ``$2`` ...
+May assume a connection of ``storage.engine``. Promises: inside ``engine.begin()`` everything belongs to that
+transaction, whatever comes first; on ``engine.connect()`` each statement stands alone, so it only reads. SQLAlchemy's
+per-row work is left out (it doubles the cost of a thousand rows); errors leave as SQLAlchemy's DBAPIError, as from any
+other statement, and a lost connection is given up. Statements are prepared once per connection: the SQL must be a
+constant, values go into ``$1``, ``$2`` ...
 """
 
 from __future__ import annotations
@@ -24,16 +26,8 @@ async def fetch(conn: AsyncConnection, sql: str, *values: object) -> list[asyncp
         return await driver.fetch(sql, *values)
 
 
-async def begin(conn: AsyncConnection) -> None:
-    """Begin the caller's transaction at the server: a function that writes through ``fetch`` alone calls this first.
-
-    SQLAlchemy begins at its own first statement and sees none of those here: they would commit one by one.
-    """
-    await conn.exec_driver_sql("select 1")
-
-
 async def executemany(conn: AsyncConnection, sql: str, rows: Sequence[Sequence[object]]) -> None:
-    """One statement for many rows, in one go. Raises sqlalchemy.exc.DBAPIError. The transaction must have begun."""
+    """One statement for many rows, in one go. Raises sqlalchemy.exc.DBAPIError."""
     async with _driver(conn, sql) as driver:
         await driver.executemany(sql, rows)
 
@@ -51,6 +45,9 @@ async def _driver(conn: AsyncConnection, sql: str) -> AsyncIterator[asyncpg.Conn
     raw = await conn.get_raw_connection()
     driver: asyncpg.Connection[Any] | None = raw.driver_connection
     assert driver is not None  # noqa: S101 - a checked-out connection has one
+    if conn.in_transaction() and not driver.is_in_transaction():
+        # SQLAlchemy begins at its own first statement and sees none of those here: they would commit one by one.
+        await conn.exec_driver_sql("select 1")
     try:
         yield driver
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:

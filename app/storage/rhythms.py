@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.marks import Marks, marks_of
 from app.domain.rhythm.state import VERSION, Rhythm
-from app.storage.raw import begin, executemany, fetch
+from app.storage.raw import executemany, fetch
 
 #: A busy account is fitted at most so often.
 PAUSE = timedelta(hours=1)
@@ -116,13 +116,11 @@ _DUE = "update rhythms set due_at = $2 where account_id = any($1::int[])"
 
 async def take(conn: AsyncConnection, now: datetime, limit: int) -> list[int]:
     """Accounts to fit now, the longest due first; nobody else takes them within LEASE."""
-    await begin(conn)
     return sorted(row[0] for row in await fetch(conn, _TAKE, now, now + LEASE, limit))
 
 
 async def write(conn: AsyncConnection, fitted: Mapping[int, Rhythm], now: datetime) -> None:
     """Store the rhythms of accounts that were taken at ``now``; accounts that are gone are left out."""
-    await begin(conn)
     held = [row[0] for row in await fetch(conn, _HOLD, sorted(fitted))]
     if not held:
         return
@@ -134,11 +132,9 @@ async def write(conn: AsyncConnection, fitted: Mapping[int, Rhythm], now: dateti
 
 async def renew(conn: AsyncConnection, now: datetime) -> None:
     """Whatever another version has fitted is due."""
-    await begin(conn)
     await fetch(conn, _RENEW, now, VERSION)
 
 
 async def call_for(conn: AsyncConnection, account_ids: Collection[int], now: datetime) -> None:
     """These accounts are due: something else than their posts has changed."""
-    await begin(conn)
     await fetch(conn, _DUE, sorted(account_ids), now)

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from app.domain.models import Interval, Kind
 from app.domain.quiet_hours import QuietHours
 from app.domain.rules import NewRule, Rule, changed, checked
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 
 #: Accounts whose states are made or removed by one statement.
 CHUNK = 50_000
@@ -65,7 +65,6 @@ update rules set {", ".join(f"{name} = ${at}" for at, name in enumerate(_OWN, st
 async def create(conn: AsyncConnection, new: NewRule, now: datetime) -> Rule:
     """A new rule, with the states of its accounts. Raises BadInput."""
     checked(new)
-    await begin(conn)
     rows = await fetch(conn, _CREATE, *_written(new, _CREATED), f"rul_{secrets.token_hex(10)}", now)
     await reconcile(conn, now, rule_ids=[rows[0][0]], account_ids=await _accounts_of(conn, new))
     found = await get(conn, rows[0][0])
@@ -141,7 +140,6 @@ async def delete(conn: AsyncConnection, rule_id: int) -> bool:
 
 
 async def _hold(conn: AsyncConnection, rule_id: int) -> bool:
-    await begin(conn)
     return bool(await fetch(conn, "select 1 from rules where id = $1 for no key update", rule_id))
 
 
@@ -197,7 +195,6 @@ async def reconcile(
     Called in the transaction of every change of a rule, and of an account's tags, subject or status. An account that a
     person paused is judged by no rule. A new row knows nothing of the past: deadlines before ``now`` are no news.
     """
-    await begin(conn)
     rules = None if rule_ids is None else list(rule_ids)
     if account_ids is not None:
         await _run(conn, _OF_ACCOUNTS, rules, list(account_ids), None, now)

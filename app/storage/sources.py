@@ -17,7 +17,7 @@ from app.domain.models import OutcomeName
 from app.domain.outcomes import proves
 from app.domain.pace import FLOOR
 from app.domain.sources import LATELY, LEAST, RECENT, SHARED, TOGETHER, Scope, Tally
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 
 #: Only one worker at a time judges sources; any number that nobody else uses ("sources" in ASCII).
 _TURN = 0x736F7572636573
@@ -135,7 +135,6 @@ class Canary:
 
 async def take_turn(conn: AsyncConnection) -> bool:
     """Whether this worker may judge sources in this transaction; another one does otherwise."""
-    await begin(conn)
     return bool((await fetch(conn, "select pg_try_advisory_xact_lock($1::bigint)", _TURN))[0][0])
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.storage.event_tables import webhook_lanes, webhook_secrets, webhooks
 from app.storage.events import LANES
-from app.storage.raw import begin, fetch
+from app.storage.raw import fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,6 @@ async def rotate(
 
 async def disable(conn: AsyncConnection, ids: Sequence[int], reason: str, now: datetime) -> dict[int, tuple[str, str]]:
     """Send nothing to them any more and hold what is due. Returns id and URL of those that were enabled before."""
-    await begin(conn)
     rows = await fetch(conn, _DISABLE, sorted(ids), reason, now)
     await fetch(conn, _HOLD, [row["id"] for row in rows])
     return {row["id"]: (row["public_id"], row["url"]) for row in rows}
@@ -139,7 +138,6 @@ _HOLD = "update deliveries set status = 'held', due_at = null where webhook_id =
 
 async def enable(conn: AsyncConnection, id_: int, now: datetime) -> int:
     """Send again, what was held first, with the whole schedule of attempts before it; returns how many were held."""
-    await begin(conn)
     await fetch(conn, _ENABLE, id_)
     return len(await fetch(conn, _RELEASE, id_, now))
 
