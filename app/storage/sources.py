@@ -91,19 +91,32 @@ select s.host_id, coalesce(h.name, s.platform), s.platform, s.degraded_since, s.
        s.accounts
 from sources s left join hosts h on h.id = s.host_id
 """
+_WAITING = """
+r.held_since is not null and (s.host_id = any($1::int[]) or a.platform = any($2::text[]) or $3::bool)
+"""
+_HOLD = f"""
+select from account_state s join accounts a on a.id = s.account_id
+where exists (select from rule_states r where r.account_id = s.account_id and {_WAITING})
+order by s.account_id for update of s
+"""  # noqa: S608
 _RELEASE = f"""
-update rule_states r set check_at = $3
-from account_state s, accounts a
-where s.account_id = r.account_id and a.id = s.account_id and r.held_since is not null and {_OF_SOURCE}
+with held as (
+    select r.account_id, r.rule_id
+    from rule_states r join account_state s using (account_id) join accounts a on a.id = r.account_id
+    where {_WAITING} order by 1, 2 for update of r
+)
+update rule_states r set check_at = $4 from held where r.account_id = held.account_id and r.rule_id = held.rule_id
 """  # noqa: S608
 _DRAW = f"""
-with chosen as (
-    select s.account_id, greatest($3, s.polled_at + greatest($6::interval, m.least_interval)) as free_at,
-           row_number() over (order by s.polled_at, s.account_id) as place, count(*) over () as many
+with held as (
+    select s.account_id, s.polled_at, greatest($3, s.polled_at + greatest($6::interval, m.least_interval)) as free_at
     from account_state s join accounts a on a.id = s.account_id join source_memory m on m.account_id = s.account_id
     where a.status = 'watched' and coalesce(s.lease_until, $3) <= $3 and s.next_poll_at > $3
       and (s.outcome = 'unreachable' and s.reason = any($5::text[]) or s.outcome = 'unreadable') and {_OF_SOURCE}
-    order by s.polled_at, s.account_id limit $4
+    order by s.polled_at, s.account_id limit $4 for update of s skip locked
+), chosen as (
+    select account_id, free_at, row_number() over (order by polled_at, account_id) as place, count(*) over () as many
+    from held
 )
 update account_state s set next_poll_at = least(s.next_poll_at, chosen.free_at + $7::interval * (place::float / many))
 from chosen where chosen.account_id = s.account_id
@@ -197,14 +210,21 @@ async def held(conn: AsyncConnection, source: Source) -> int:
     return count
 
 
-async def release(conn: AsyncConnection, source: Source, now: datetime) -> None:
-    """Let the transitions that waited for this source be judged again."""
-    await fetch(conn, _RELEASE, source.host_id, _platform(source), now)
+async def release(conn: AsyncConnection, back: Sequence[Source], now: datetime) -> None:
+    """Let the transitions that waited for these sources be judged again. Once in a transaction, and before
+    ``draw_forward``: rows are locked in the order of everybody (``storage.judgements``)."""
+    hosts = [source.host_id for source in back if source.host_id is not None]
+    names = [name for source in back if (name := _platform(source)) is not None]
+    which = hosts, names, any(source.scope is Scope.NETWORK for source in back)
+    if back:
+        await fetch(conn, _HOLD, *which)
+        await fetch(conn, _RELEASE, *which, now)
 
 
 async def draw_forward(conn: AsyncConnection, source: Source, now: datetime, most: int, over: timedelta) -> None:
     """Look at failing accounts of a source sooner than their back-off says, those waiting longest first, spread over a
-    time. Those that were asked to wait, or were looked at within the least interval, keep their turn."""
+    time. Those that were asked to wait, or were looked at within the least interval, keep their turn, and those that
+    somebody is writing down: nobody is waited for here."""
     await fetch(conn, _DRAW, source.host_id, _platform(source), now, most, list(_NO_WAIT), FLOOR, over)
 
 

@@ -8,7 +8,7 @@ that failed are looked at soon, spread out, and nobody sooner than it allowed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -41,20 +41,33 @@ class Report:
     recovered: int = 0
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What came of judging. Rows of accounts wait until every source is judged: their locks have an order."""
+
+    told: list[NewEvent] = field(default_factory=list)
+    back: list[Source] = field(default_factory=list)
+    looks: list[tuple[Source, int, timedelta]] = field(default_factory=list)
+    """(source, at most so many, spread over)."""
+
+
 async def run_once(ctx: Context, now: datetime) -> Report:
     """Judge every source at ``now``."""
     report = Report()
+    outcome = Outcome()
     async with ctx.engine.begin() as conn:
         if not await sources.take_turn(conn):
             return report
         found = await _with_canaries(ctx, conn, await sources.tallies(conn, now), now)
-        told = [
-            each for source, tally in _widest_first(found) if (each := await _judge(conn, source, tally, found, now))
-        ]
-        await events.record(conn, told, now)
-    report.degraded = sum(each.type is EventType.DEGRADED for each in told)
-    report.recovered = len(told) - report.degraded
-    for each in told:
+        for source, tally in _widest_first(found):
+            await _judge(conn, source, tally, found, outcome, now)
+        await sources.release(conn, outcome.back, now)
+        for source, most, over in outcome.looks:
+            await sources.draw_forward(conn, source, now, most, over)
+        await events.record(conn, outcome.told, now)
+    report.degraded = sum(each.type is EventType.DEGRADED for each in outcome.told)
+    report.recovered = len(outcome.told) - report.degraded
+    for each in outcome.told:
         log.warning("a source is degraded" if each.type is EventType.DEGRADED else "a source is back", **each.data)
     return report
 
@@ -65,28 +78,32 @@ def _widest_first(found: Sequence[tuple[Source, Tally]]) -> list[tuple[Source, T
 
 
 async def _judge(
-    conn: AsyncConnection, source: Source, tally: Tally, found: list[tuple[Source, Tally]], now: datetime
-) -> NewEvent | None:
-    if source.degraded_since is None:
-        reason = failing(source.scope, tally, now)
+    conn: AsyncConnection,
+    source: Source,
+    tally: Tally,
+    found: list[tuple[Source, Tally]],
+    outcome: Outcome,
+    now: datetime,
+) -> None:
+    since, scope, name = source.degraded_since, source.scope, source.name
+    if since is None:
+        reason = failing(scope, tally, now)
         if reason is None or _is_covered(source, tally, found):
-            return None
+            return
         after = replace(source, degraded_since=now, reason=reason, failing=tally.failing, accounts=tally.accounts)
         await sources.save(conn, after)
         _replace(found, after, tally)
-        data = source_data(source.scope, source.name, tally, reason=reason, since=now)
-        return NewEvent(EventType.DEGRADED, now, data)
-    if not recovered(source.scope, tally, now):
-        await sources.draw_forward(conn, source, now, PROBES, timedelta(0))
-        return None
-    held = await sources.held(conn, source)
-    await sources.save(conn, replace(source, degraded_since=None, recovered_at=now, failing=0))
-    await sources.release(conn, source, now)
-    await sources.draw_forward(conn, source, now, MOST, SPREAD)
-    data = source_data(
-        source.scope, source.name, tally, reason=source.reason, since=source.degraded_since, until=now, held=held
-    )
-    return NewEvent(EventType.RECOVERED, now, data)
+        data = source_data(scope, name, tally, reason=reason, since=now)
+        outcome.told.append(NewEvent(EventType.DEGRADED, now, data))
+    elif not recovered(scope, tally, now):
+        outcome.looks.append((source, PROBES, timedelta(0)))
+    else:
+        held = await sources.held(conn, source)
+        await sources.save(conn, replace(source, degraded_since=None, recovered_at=now, failing=0))
+        outcome.back.append(source)
+        outcome.looks.append((source, MOST, SPREAD))
+        data = source_data(scope, name, tally, reason=source.reason, since=since, until=now, held=held)
+        outcome.told.append(NewEvent(EventType.RECOVERED, now, data))
 
 
 def _is_covered(source: Source, tally: Tally, found: Sequence[tuple[Source, Tally]]) -> bool:

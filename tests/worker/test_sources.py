@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.models import Identity
+from app.domain.sources import Scope
 from app.platforms import platforms
 from app.storage import accounts, sources, tables
 from app.storage.event_tables import events, rule_states, rules
@@ -58,6 +59,24 @@ async def told(engine: AsyncEngine) -> list[tuple[str, str, Any]]:
     async with engine.connect() as conn:
         rows = (await conn.execute(select(events.c.type, events.c.data).order_by(events.c.id))).all()
     return [(row.type, row.data["source"]["scope"], row.data["source"]["name"]) for row in rows]
+
+
+async def hold_back(engine: AsyncEngine, ids: list[int]) -> None:
+    """One rule, and a transition of each account that waits for its source."""
+    rule = {"public_id": "rul_1", "kind": "fixed", "length": timedelta(days=7), "kinds": 15}
+    async with engine.begin() as conn:
+        values = rule | {"created_at": NOW, "updated_at": NOW}
+        rule_id = (await conn.execute(insert(rules).values(values).returning(rules.c.id))).scalar_one()
+        state = {"rule_id": rule_id, "baseline": NOW, "since": NOW, "held_since": NOW}
+        await conn.execute(insert(rule_states), [{"account_id": each, **state} for each in ids])
+
+
+async def blocked(engine: AsyncEngine) -> None:
+    """Until somebody waits for a lock."""
+    waiting = "select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0"
+    async with asyncio.timeout(10), engine.connect() as conn:
+        while not (await conn.execute(text(waiting))).scalar_one():
+            await conn.rollback()
 
 
 FAILED = {"outcome": "unreadable", "reason": "http_500", "outcome_since": NOW - MINUTE, "failures": 1}
@@ -140,17 +159,7 @@ async def test_a_recovery_releases_what_was_held_and_draws_looks_forward(ctx: Co
         await conn.execute(update(tables.account_state).where(same).values(host_id=host))
         memory = tables.source_memory
         await conn.execute(update(memory).where(memory.c.account_id == slow).values(least_interval=timedelta(hours=3)))
-        rule = {
-            "public_id": "rul_1",
-            "kind": "fixed",
-            "length": timedelta(days=7),
-            "kinds": 15,
-            "created_at": NOW,
-            "updated_at": NOW,
-        }
-        rule_id = (await conn.execute(insert(rules).values(rule).returning(rules.c.id))).scalar_one()
-        state = {"account_id": free[0], "rule_id": rule_id, "baseline": NOW, "since": NOW, "held_since": NOW}
-        await conn.execute(insert(rule_states).values(state))
+    await hold_back(engine, free[:1])
     await job.run_once(ctx, NOW)
     async with engine.connect() as conn:
         assert [(s.name, s.held) for s in await sources.load(conn, held=True)] == [("down.example", 1)]
@@ -191,3 +200,37 @@ async def test_who_waits_for_us_is_not_asked_while_a_source_is_degraded(ctx: Con
     assert state == NOW
     # A few are tried, and none of them within the least interval after its last look.
     assert [at == NOW + 15 * MINUTE for at in drawn] == [True] * job.PROBES + [False] * (5 - job.PROBES)
+
+
+async def test_a_release_locks_in_the_order_of_everybody(engine: AsyncEngine) -> None:
+    """Beside a look that holds the accounts and comes to the first of them last."""
+    ids = await watch(engine, "mastodon", "back.example", 3)
+    await hold_back(engine, ids)
+    states, state = tables.account_state, rule_states
+
+    async def release() -> None:
+        async with engine.begin() as conn:
+            await sources.release(conn, [sources.Source(Scope.PLATFORM, None, "mastodon", NOW, None, None)], NOW)
+
+    async with engine.begin() as look:
+        await look.execute(select(states.c.account_id).order_by(states.c.account_id).with_for_update())
+        await look.execute(select(state.c.since).where(state.c.account_id == ids[-1]).with_for_update())
+        releasing = asyncio.create_task(release())
+        await blocked(engine)
+        await look.execute(select(state.c.since).where(state.c.account_id == ids[0]).with_for_update())
+    await releasing
+    async with engine.connect() as conn:
+        assert set((await conn.execute(select(state.c.check_at))).scalars()) == {NOW}
+
+
+async def test_whoever_is_being_written_down_is_not_drawn_forward_and_not_waited_for(engine: AsyncEngine) -> None:
+    busy, *free = await watch(engine, "mastodon", "back.example", 3, **{**FAILED, "polled_at": NOW - 20 * MINUTE})
+    states = tables.account_state
+    source = sources.Source(Scope.PLATFORM, None, "mastodon", NOW, None, None)
+    async with engine.begin() as look:
+        await look.execute(select(states.c.account_id).where(states.c.account_id == busy).with_for_update())
+        async with asyncio.timeout(4), engine.begin() as conn:
+            await sources.draw_forward(conn, source, NOW, 10, timedelta(0))
+    async with engine.connect() as conn:
+        due = dict(tuple(row) for row in await conn.execute(select(states.c.account_id, states.c.next_poll_at)))
+    assert due == {busy: NOW + timedelta(hours=5), **dict.fromkeys(free, NOW)}
