@@ -40,10 +40,13 @@ async def test_what_is_notified_is_heard_between_two_pings_and_the_pool_stays_wh
     engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "PING_S", 0.01)
+    pinged = "select count(*) from pg_stat_activity where datname = current_database() and query = 'select 1'"
     async with listening_to(engine) as heard:
         await notify(engine, "7")
         assert await asyncio.wait_for(heard.get(), 10) == "7"
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(10), engine.connect() as conn:
+            while not (await conn.execute(text(pinged))).scalar_one():
+                await conn.rollback()
         await notify(engine, "8")
         assert await asyncio.wait_for(heard.get(), 10) == "8"
         assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]
