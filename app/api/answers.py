@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from app.api.meanings import Meaning, NoMeaning
+from app.api.meanings import ByChance, Meaning, NoMeaning, Worth
 from app.api.models import KindName, Page
 from app.domain.models import OutcomeName
 from app.domain.outcomes import Reason
@@ -200,14 +200,17 @@ class BoardRow(BaseModel):
     streak: OpenStreak
     last_look: LastLook | None
     note: str
+    meaning: Worth | None
+    no_meaning: NoMeaning | None
 
 
 class Board(Page):
-    """The board. ``totals`` counts the whole set by state; null for other kinds or an earlier moment."""
+    """The board. ``totals`` and ``by_chance`` are of the whole set; null for other kinds or an earlier moment."""
 
     at: datetime
     min: str
     totals: dict[StateName, int] | None
+    by_chance: ByChance | None
     items: list[BoardRow]
 
 

@@ -18,7 +18,7 @@ from app.errors import Malformed, QuietwatchError, TooLarge
 
 ACCOUNTS = "/v1/accounts/"
 #: What may follow an account in a path.
-SUFFIXES = frozenset({"silence", "streaks", "posts", "calendar", "coverage", "polls"})
+SUFFIXES = frozenset({"silence", "streaks", "posts", "calendar", "coverage", "polls", "rhythm"})
 LARGEST_BODY = 1024 * 1024
 LONGEST_TARGET = 16 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")

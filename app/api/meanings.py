@@ -15,7 +15,10 @@ from pydantic import BaseModel, Field
 from app.api.replies import Row
 from app.domain import sentences, worth
 from app.domain.intervals import subtract
+from app.domain.marks import Marks
 from app.domain.models import DEFAULT_KINDS, Interval, Kind
+from app.domain.rhythm import constants as c
+from app.domain.rhythm.lists import false_flags_a_day
 from app.domain.rhythm.readings import silence_meaning
 from app.domain.rhythm.state import Rhythm
 from app.domain.silence import Streak
@@ -67,6 +70,14 @@ class Meaning(Worth):
     sentence: Sentence
 
 
+class ByChance(BaseModel):
+    """How many accounts of a list become unusual or rare on an ordinary day, by chance alone."""
+
+    judged: int = Field(description="Accounts with history enough.")
+    unusual_a_day: float
+    rare_a_day: float
+
+
 def why_none(kinds: Kind, as_of: datetime | None) -> NoMeaning | None:
     """Why a question has no meaning whatever the account: rhythms are of the default kinds, and of now."""
     if kinds != DEFAULT_KINDS:
@@ -94,3 +105,21 @@ def weigh(rhythm: Rhythm | None, streak: Streak, at: datetime) -> worth.Worth | 
     if rhythm is None:
         return NoMeaning.NOT_FITTED
     return worth.weigh(silence_meaning(rhythm, start, at, streak.unobserved), length)
+
+
+def of_marks(marks: Marks | None, streak: Streak) -> tuple[Row | None, NoMeaning | None]:
+    """The same for a line of a list, from marks alone: of the unbroken part after the last post."""
+    if streak.starts_at is None:
+        return None, NoMeaning.NO_POST
+    if streak.proven < timedelta(minutes=1):
+        return None, NoMeaning.NOT_OBSERVED
+    if marks is None or marks.last_post != streak.starts_at:
+        return None, NoMeaning.NOT_FITTED
+    found = worth.figures(worth.by_marks(marks, streak.proven))
+    return {name: found[name] for name in Worth.model_fields}, None
+
+
+def by_chance(judged: int) -> Row:
+    """What a list of so many accounts shows on an ordinary day."""
+    unusual, rare = false_flags_a_day(c.UNUSUAL_TIMES, judged), false_flags_a_day(c.RARE_TIMES, judged)
+    return {"judged": judged, "unusual_a_day": worth.rounded(unusual), "rare_a_day": worth.rounded(rare)}

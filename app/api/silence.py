@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import answers, context, meanings, openapi, paging, reading, replies, sets, shapes, watched
+from app.api import answers, boards, context, meanings, openapi, paging, reading, replies, sets, shapes, watched
 from app.api.history import AsOf, Kinds
 from app.api.routing import Route
 from app.api.watched import AccountKey
@@ -46,6 +46,11 @@ COLUMNS = (
     "last_look.outcome",
     "reasons",
     "note",
+    "meaning.reading",
+    "meaning.p_silent",
+    "meaning.times_a_year",
+    "meaning.expected_posts",
+    "no_meaning",
 )
 LONGEST_COLUMNS = (
     "account.id",
@@ -141,52 +146,49 @@ async def list_board(
     account: sets.Accounts = None,
     state: Annotated[list[State] | None, Query(description="Only these states (repeat it).")] = None,
     min: Min = WEEK,
-    sort: Annotated[Literal["longest"], Query(description="The longest silence first.")] = "longest",
+    sort: Annotated[
+        boards.Sort, Query(description="The longest silence first, or the most unusual by each account's own rhythm.")
+    ] = "longest",
     kinds: Kinds = None,
     as_of: AsOf = None,
     limit: paging.Limit = 100,
     cursor: paging.Cursor = None,
 ) -> Response:
-    """Who is quiet, active or unknown: the longest silence first, accounts without a known post last."""
+    """Who is quiet, active or unknown: the longest or the most unusual silence first.
+
+    Accounts without a known post, or of which nothing can be said, come last. Pages of sort=unusual are all of the
+    moment of the first one.
+    """
     shared, chosen, least = context.of(request), reading.kinds(kinds), reading.duration(min, "min")
     moment = reading.past(as_of, shared.clock())
-    now = shared.clock()
-    place = paging.start(request, shared.secret, cursor)
-    after = (datetime.fromisoformat(place[0]) if place[0] else None, int(place[1])) if place else None
     async with shared.engine.connect() as conn:
-        chosen_set = await sets.select(conn, tag, platform, subject, account)
-        if moment is None and chosen == DEFAULT_KINDS:
-            found = await silence.board(
-                conn, chosen_set, now=now, least=least, states=state, after=after, limit=limit + 1
-            )
-            totals = await silence.tally(conn, chosen_set, now=now, least=least)
-        else:
-            found = await silence.board_at(
-                conn,
-                chosen_set,
-                now=now,
-                least=least,
-                kinds=chosen,
-                as_of=moment,
-                states=state,
-                after=after,
-                limit=limit + 1,
-            )
-            totals = None
-    following = paging.next_of(request, shared.secret, found, limit, _place)
-    at = moment or now
-    rows = [silence_row(shared, row.standing, row.streak, row.state, at) for row in found[:limit]]
-    head = {"at": at, "min": format_duration(least), "totals": totals}
+        asked = boards.Asked(
+            selection=await sets.select(conn, tag, platform, subject, account),
+            now=shared.clock(),
+            least=least,
+            states=state,
+            kinds=chosen,
+            as_of=moment,
+            sort=sort,
+            place=paging.start(request, shared.secret, cursor),
+            limit=limit,
+        )
+        found = await boards.page(conn, asked)
+    following = paging.next_of(request, shared.secret, found.rows, limit, found.place)
+    rows = [
+        silence_row(shared, row.standing, row.streak, row.state, found.at) | found.meaning(row)
+        for row in found.rows[:limit]
+    ]
+    head = {"at": found.at, "min": format_duration(least), "totals": found.totals, "by_chance": found.by_chance}
     method = METHOD.format(shapes.kind_words(chosen), format_duration(least))
-    facts = [[row["account"], row["state"], row["last_post"], row["streak"]["proven"]] for row in rows]
+    facts = [[row["account"], row["state"], row["last_post"], row["streak"]["proven"], _word(row)] for row in rows]
     return replies.listing(
         request, replies.Listing(rows, COLUMNS, method, following, head), facts=[facts, str(request.query_params)]
     )
 
 
-def _place(row: silence.Row) -> list[Any]:
-    time, account_id = silence.place(row)
-    return [time.isoformat() if time else None, account_id]
+def _word(row: replies.Row) -> str | None:
+    return row["meaning"]["reading"] if row["meaning"] else None
 
 
 @router.get("/streaks", summary="The longest silences on record", responses=openapi.lists(answers.LongestList))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from app.domain.marks import Marks
 from app.domain.rhythm import constants as c
 from app.domain.rhythm.readings import Reading, SilenceMeaning, WindowMeaning
 
@@ -57,6 +58,14 @@ def weigh(meaning: SilenceMeaning, length: timedelta) -> Worth:
             meaning.rank.days,
         )
     )
+
+
+def by_marks(marks: Marks, length: timedelta) -> Worth:
+    """What is said of a silence of this length in a list: from its marks, without a rank."""
+    at = marks.last_post + length
+    expected = marks.posts_a_day * (length / timedelta(days=1))
+    chance, times = marks.chance(at), marks.times_a_year(at)
+    return cut(Worth(marks.reading(at), length, marks.posts, marks.days, chance, times, expected))
 
 
 def cut(worth: Worth) -> Worth:

@@ -65,7 +65,7 @@ s.last_post_at, s.last_post_earliest, s.last_post_id, s.last_post_url, s.last_po
 s.covered_from, s.covered_until, s.covered_live_from, s.polled_at, s.outcome, s.reason, s.outcome_since"""
 TABLES = "accounts a join account_state s on s.account_id = a.id left join subjects j on j.id = a.subject_id"
 #: ``domain.silence.state`` in SQL: $1 now, $2 the threshold, $3 how long ago an account may have been seen last.
-_STATE = """
+STATE = """
 case when s.last_post_earliest > $1::timestamptz - $2::interval then 'active'
      when $1::timestamptz - least(s.covered_until, $1) <= $3::interval
           and s.covered_until > s.covered_from and (s.last_post_at is null or s.covered_until > s.last_post_at)
@@ -76,7 +76,7 @@ case when s.last_post_earliest > $1::timestamptz - $2::interval then 'active'
 def board_sql(selected: str) -> str:
     """The statement of ``board`` for a condition of ``names.conditions``."""
     return f"""
-select * from (select {COLUMNS}, {_STATE} as state from {TABLES} where {selected}) board
+select * from (select {COLUMNS}, {STATE} as state from {TABLES} where {selected}) board
 where ($4::text[] is null or state = any($4)) and ($6::int is null or (last_post_at, account_id) > ($5::timestamptz, $6)
    or last_post_at is null and ($5::timestamptz is not null or account_id > $6))
 order by last_post_at nulls last, account_id limit $7
@@ -119,7 +119,7 @@ async def tally(
 ) -> dict[State, int]:
     """How many accounts of the set are in each state. Default kinds, live."""
     selected, values = conditions(selection, first=4)
-    sql = f"select {_STATE} as state, count(*) from {TABLES} where {selected} group by state"  # noqa: S608
+    sql = f"select {STATE} as state, count(*) from {TABLES} where {selected} group by state"  # noqa: S608
     counted = dict.fromkeys(State, 0)
     counted.update({State(row[0]): row[1] for row in await fetch(conn, sql, now, least, blind, *values)})
     return counted

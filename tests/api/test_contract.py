@@ -9,12 +9,13 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from app.api import answers, models, notifier_shapes, told
+from app.api import answers, models, notifier_shapes, rhythm, told
 from app.domain.models import Interval
 from app.domain.quiet_hours import QuietHours
 from app.domain.rules import NewRule
 from app.storage import rules
 from tests.api.conftest import NOW, Api
+from tests.api.fitting import fit_all
 from tests.api.seeding import ago, watch
 from tests.api.telling import tell
 
@@ -26,6 +27,7 @@ async def world(api: Api) -> dict[str, str]:
     await watch(api.engine, "b", posts=(300,), covered=((400, 100),), outcome="gone", reason="http_410")
     await watch(api.engine, "c", outcome=None)
     (event,) = await tell(api.engine, first)
+    await fit_all(api.engine, NOW)
     async with api.client(api.write) as client:
         wish = {"name": "n", "address": "json://h.example/in", "tags": ["t"], "types": ["account.quiet"]}
         made = await client.post("/v1/notifiers", json=wish)
@@ -40,6 +42,7 @@ ANSWERS: list[tuple[str, type[BaseModel]]] = [
     ("/v1/accounts", models.Accounts),
     ("/v1/accounts/{a}", models.Account),
     ("/v1/accounts/{a}/silence", answers.Silence),
+    ("/v1/accounts/{a}/rhythm", rhythm.RhythmAnswer),
     ("/v1/accounts/{a}/streaks", answers.Streaks),
     ("/v1/accounts/{a}/posts", answers.Posts),
     ("/v1/accounts/{a}/calendar", answers.Calendar),

@@ -89,3 +89,67 @@ async def test_where_there_is_no_meaning_there_is_a_reason(
     assert (await silence_of(client, fresh.public_id))["no_meaning"] == "not_fitted_yet"
     blind = await watch(api.engine, "blind", posts=(1,), covered=((40, 1),))
     assert (await silence_of(client, blind.public_id))["no_meaning"] == "not_observed"
+
+
+async def test_the_rhythm_in_figures(client: httpx2.AsyncClient, world: dict[str, str]) -> None:
+    found = (await client.get(f"/v1/accounts/{world['stopped']}/rhythm")).json()
+    shown = found["rhythm"]
+    assert (found["no_meaning"], shown["enough"], shown["zone"]) == (None, True, "UTC")
+    assert 3.5 < shown["posts_a_day"] < 4.5
+    assert [row["weekday"] for row in shown["weekdays"]][::6] == ["monday", "sunday"]
+    assert (len(shown["week"]), {len(day) for day in shown["week"]}) == (7, {24})
+    assert abs(sum(shown["hours"]) - 1) < 0.01
+    assert shown["gaps"][2]["share"] == 0.5
+    assert 5 < shown["gaps"][2]["gap_seconds"] / 3600 < 7
+    moments = [row["quiet_from"] for row in shown["deadlines"]]
+    assert moments == sorted(moments)
+    assert shown["ahead"][0]["p_silent"] >= shown["ahead"][-1]["p_silent"]
+    young = (await client.get(f"/v1/accounts/{world['young']}/rhythm")).json()["rhythm"]
+    assert (young["enough"], young["ahead"]) == (False, None)
+    empty = (await client.get(f"/v1/accounts/{world['empty']}/rhythm")).json()
+    assert (empty["rhythm"], empty["no_meaning"]) == (None, "no_post_on_record")
+    assert (await client.get("/v1/accounts/acc_none/rhythm")).status_code == 404
+
+
+async def test_the_board_by_how_unusual(client: httpx2.AsyncClient, world: dict[str, str]) -> None:
+    board = (await client.get("/v1/silence?sort=unusual")).json()
+    handles = [row["account"]["handle"] for row in board["items"]]
+    assert handles[0] == "stopped"
+    assert handles[-2:] == ["young", "empty"]
+    words = {row["account"]["handle"]: (row["meaning"] or {}).get("reading") for row in board["items"]}
+    assert words == {
+        "stopped": "rare",
+        "weekly": "ordinary",
+        "busy": "too quiet to tell",
+        "hidden": None,
+        "young": "not enough history",
+        "empty": None,
+    } | {"hidden": words["hidden"]}
+    assert words["hidden"] not in {"unusual", "rare"}
+    assert board["by_chance"]["judged"] == 4
+    assert board["by_chance"]["rare_a_day"] == pytest.approx(4 / 365.25, rel=0.01)
+    longest = (await client.get("/v1/silence")).json()
+    by_id = {row["account"]["id"]: row for row in longest["items"]}
+    assert by_id == {row["account"]["id"]: row for row in board["items"]}
+    seen, url = [], "/v1/silence?sort=unusual&limit=2"
+    while url:
+        page = await client.get(url)
+        seen += [row["account"]["handle"] for row in page.json()["items"]]
+        link = page.headers.get("link")
+        url = link[1 : link.index(">")] if link else ""
+    assert seen == handles
+    refused = await client.get("/v1/silence?sort=unusual&kinds=original")
+    assert (refused.status_code, refused.json()["field"]) == (422, "sort")
+    table = (await client.get("/v1/silence", headers={"Accept": "text/csv"})).text
+    assert "meaning_reading,meaning_p_silent,meaning_times_a_year" in table
+
+
+async def test_the_board_and_the_account_agree(client: httpx2.AsyncClient, world: dict[str, str]) -> None:
+    for row in (await client.get("/v1/silence")).json()["items"]:
+        alone = await silence_of(client, row["account"]["id"])
+        if row["account"]["handle"] == "hidden":
+            continue
+        assert row["no_meaning"] == alone["no_meaning"]
+        if row["meaning"] and isinstance(alone["meaning"], dict):
+            assert row["meaning"]["reading"] == alone["meaning"]["reading"]
+            assert row["meaning"]["based_on"] == alone["meaning"]["based_on"]
