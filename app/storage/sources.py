@@ -21,7 +21,8 @@ from app.storage.raw import fetch
 
 #: Only one worker at a time judges sources; any number that nobody else uses ("sources" in ASCII).
 _TURN = 0x736F7572636573
-#: Reasons that speak of the way to a host: nobody on the other side asked us to wait.
+#: Reasons that speak of the way to a host: nobody on the other side asked us to wait. Nor does an error of its own
+#: (http_500, 502, 504 ...) but a 503; with a Retry-After the host itself is blocked.
 _NO_WAIT = ("dns", "connect", "tls", "timeout", "incomplete")
 
 
@@ -112,7 +113,11 @@ with held as (
     select s.account_id, s.polled_at, greatest($3, s.polled_at + greatest($6::interval, m.least_interval)) as free_at
     from account_state s join accounts a on a.id = s.account_id join source_memory m on m.account_id = s.account_id
     where a.status = 'watched' and coalesce(s.lease_until, $3) <= $3 and s.next_poll_at > $3
-      and (s.outcome = 'unreachable' and s.reason = any($5::text[]) or s.outcome = 'unreadable') and {_OF_SOURCE}
+      and (s.outcome = 'unreachable' and (s.reason = any($5::text[]) or s.reason ~ '^http_5' and s.reason <> 'http_503')
+           or s.outcome = 'unreadable'
+           or $8 and s.failures = 0 and exists (
+               select from rule_states r where r.account_id = s.account_id and r.held_since is not null))
+      and {_OF_SOURCE}
     order by s.polled_at, s.account_id limit $4 for update of s skip locked
 ), chosen as (
     select account_id, free_at, row_number() over (order by polled_at, account_id) as place, count(*) over () as many
@@ -221,11 +226,15 @@ async def release(conn: AsyncConnection, back: Sequence[Source], now: datetime) 
         await fetch(conn, _RELEASE, *which, now)
 
 
-async def draw_forward(conn: AsyncConnection, source: Source, now: datetime, most: int, over: timedelta) -> None:
+async def draw_forward(
+    conn: AsyncConnection, source: Source, now: datetime, most: int, over: timedelta, *, held: bool = False
+) -> None:
     """Look at failing accounts of a source sooner than their back-off says, those waiting longest first, spread over a
-    time. Those that were asked to wait, or were looked at within the least interval, keep their turn, and those that
-    somebody is writing down: nobody is waited for here."""
-    await fetch(conn, _DRAW, source.host_id, _platform(source), now, most, list(_NO_WAIT), FLOOR, over)
+    time; with ``held`` also at those that answered and whose transitions wait for fresh evidence. Those that were asked
+    to wait, or were looked at within the least interval, keep their turn, and those that somebody is writing down:
+    nobody is waited for here."""
+    values = (now, most, list(_NO_WAIT), FLOOR, over, held)
+    await fetch(conn, _DRAW, source.host_id, _platform(source), *values)
 
 
 async def canary(conn: AsyncConnection, account_id: int) -> Canary | None:

@@ -2,7 +2,7 @@
 
 Promises: one transaction for the state of a source, its event and the transitions it releases; of several workers one
 judges at a time; while a source is degraded a few of its accounts are tried again and again, and once it is back all
-that failed are looked at soon, spread out, and nobody sooner than it allowed.
+that failed, or whose transitions wait, are looked at soon, spread out, and nobody sooner than it allowed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def run_once(ctx: Context, now: datetime) -> Report:
             await _judge(conn, source, tally, found, outcome, now)
         await sources.release(conn, outcome.back, now)
         for source, most, over in outcome.looks:
-            await sources.draw_forward(conn, source, now, most, over)
+            await sources.draw_forward(conn, source, now, most, over, held=source in outcome.back)
         await events.record(conn, outcome.told, now)
     report.degraded = sum(each.type is EventType.DEGRADED for each in outcome.told)
     report.recovered = len(outcome.told) - report.degraded

@@ -182,6 +182,37 @@ async def test_a_recovery_releases_what_was_held_and_draws_looks_forward(ctx: Co
     assert due[slow] >= NOW - 14 * MINUTE + timedelta(hours=3)
 
 
+async def test_a_recovery_asks_those_that_answered_with_errors_and_those_whose_transitions_wait(
+    ctx: Context, engine: AsyncEngine
+) -> None:
+    """An account that answered while its source was degraded is no fresh evidence, and one that met an error of the
+    server (500) was not asked to wait; one that met a 503 was."""
+    errors = {**FAILED, "outcome": "unreachable", "polled_at": NOW - 20 * MINUTE}
+    failed = await watch(engine, "mastodon", "down.example", 3, **errors)
+    seen = await watch(engine, "mastodon", "seen", 2, polled_at=NOW - 20 * MINUTE)
+    (asked,) = await watch(engine, "mastodon", "asked", 1, **{**errors, "reason": "http_503"})
+    state = tables.account_state
+    async with engine.begin() as conn:
+        host = (await conn.execute(select(state.c.host_id).where(state.c.account_id == failed[0]))).scalar_one()
+        await conn.execute(update(state).where(state.c.account_id.in_([*seen, asked])).values(host_id=host))
+        moment = {"created_at": NOW, "updated_at": NOW}
+        rule = {"public_id": "rul_1", "kind": "fixed", "length": timedelta(days=7), "kinds": 15, **moment}
+        rule_id = (await conn.execute(insert(rules).values(rule).returning(rules.c.id))).scalar_one()
+        held = {"account_id": seen[0], "rule_id": rule_id, "baseline": NOW, "since": NOW, "held_since": NOW}
+        await conn.execute(insert(rule_states).values(held))
+        await conn.execute(insert(table).values(host_id=host, degraded_since=NOW - timedelta(hours=1)))
+    await become(engine, failed[:1], outcome="page", polled_at=NOW, failures=0)
+    await become(engine, seen, polled_at=NOW - MINUTE)
+    await job.run_once(ctx, NOW)
+    async with engine.connect() as conn:
+        found = await conn.execute(select(state.c.account_id, state.c.next_poll_at))
+        due = {row[0]: row[1] - NOW for row in found}
+    assert (await told(engine))[-1:] == [("source.recovered", "host", "down.example")]
+    assert all(due[id_] <= job.SPREAD for id_ in failed[1:])
+    assert 14 * MINUTE <= due[seen[0]] <= 14 * MINUTE + job.SPREAD
+    assert due[seen[1]] == due[asked] == timedelta(hours=5)
+
+
 async def test_who_waits_for_us_is_not_asked_while_a_source_is_degraded(ctx: Context, engine: AsyncEngine) -> None:
     await watch(engine, "mastodon", "down.example", 5, **FAILED)
     await job.run_once(ctx, NOW)
