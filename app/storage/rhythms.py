@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.marks import Marks, marks_of
+from app.domain.models import DEFAULT_KINDS
 from app.domain.rhythm.state import VERSION, Rhythm
 from app.storage.raw import executemany, fetch
 
@@ -110,6 +111,16 @@ _DONE = """
 update rhythms set fitted_at = $2, version = $3, due_at = case when due_at <> $4 then $2::timestamptz + $5::interval end
 where account_id = any($1::int[])
 """
+# As a change of the rule would: what an adaptive rule has not told yet is judged by what is known now.
+_REARM = f"""
+with armed as (
+    select rs.account_id, rs.rule_id from rule_states rs join rules r on r.id = rs.rule_id
+    where rs.account_id = any($1::int[]) and r.kind = 'adaptive' and r.kinds = {int(DEFAULT_KINDS)}
+      and rs.quiet_event_id is null order by 1, 2 for update of rs
+)
+update rule_states rs set check_at = $2 from armed
+where rs.account_id = armed.account_id and rs.rule_id = armed.rule_id
+"""  # noqa: S608 - constants only
 _RENEW = "update rhythms set due_at = $1 where version not in (0, $2) and due_at is null"
 _DUE = "update rhythms set due_at = $2 where account_id = any($1::int[])"
 
@@ -120,7 +131,10 @@ async def take(conn: AsyncConnection, now: datetime, limit: int) -> list[int]:
 
 
 async def write(conn: AsyncConnection, fitted: Mapping[int, Rhythm], now: datetime) -> None:
-    """Store the rhythms of accounts that were taken at ``now``; accounts that are gone are left out."""
+    """Store the rhythms of accounts that were taken at ``now``, and have adaptive rules judge by them.
+
+    Accounts that are gone are left out.
+    """
     held = [row[0] for row in await fetch(conn, _HOLD, sorted(fitted))]
     if not held:
         return
@@ -128,6 +142,7 @@ async def write(conn: AsyncConnection, fitted: Mapping[int, Rhythm], now: dateti
     posted = {row[0]: row[1] for row in await fetch(conn, _NOW, held)}
     await _mark(conn, [(id_, marks_of(fitted[id_], at)) for id_ in held if (at := posted[id_]) is not None])
     await fetch(conn, _DONE, held, now, VERSION, now + LEASE, PAUSE)
+    await fetch(conn, _REARM, held, now)
 
 
 async def renew(conn: AsyncConnection, now: datetime) -> None:
