@@ -13,6 +13,8 @@ import msgspec
 
 from app.domain.events import EventType
 from app.domain.models import Interval, Kind, Post
+from app.domain.rhythm.fitting import fit
+from app.domain.rhythm.state import Rhythm
 from app.domain.rules import Rule
 from app.domain.silence import State, Streak
 from app.domain.sources import Scope, Tally
@@ -65,7 +67,15 @@ def _told(type_: EventType, state: State, previous: State, *, ended: datetime | 
         ended_by=_post(ended, "3lb5") if ended else None,
     )
     told = Told(type_, ended or _AT, state, previous, _AT, streak, **more)
-    return payloads.transition(told, _RULE, _OWNER, _link, None if type_ is EventType.QUIET else _QUIET)
+    quiet_event = None if type_ is EventType.QUIET else _QUIET
+    return payloads.transition(told, _RULE, _OWNER, _link, quiet_event, _rhythm())
+
+
+def _rhythm() -> Rhythm:
+    """Of somebody who posts at noon and at eight in the evening, but on Mondays."""
+    days = [_AT - _LENGTH - number * _DAY for number in range(120)]
+    posts = [day.replace(hour=hour) for day in days for hour in (12, 20) if day.weekday()]
+    return fit([*posts, _AT - _LENGTH], [Interval(days[-1], _AT)], "Europe/Paris", _AT - _LENGTH)
 
 
 def samples() -> dict[EventType, tuple[datetime, Mapping[str, object]]]:

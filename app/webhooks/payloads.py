@@ -11,9 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.domain import worth
 from app.domain.durations import format_duration
 from app.domain.events import EventType
-from app.domain.models import KIND_NAMES, Kind, Post
+from app.domain.intervals import subtract
+from app.domain.models import KIND_NAMES, Interval, Kind, Post
+from app.domain.rhythm.readings import silence_meaning
+from app.domain.rhythm.state import Rhythm
 from app.domain.rules import Rule
 from app.domain.silence import State, Streak
 from app.domain.transitions import Told
@@ -53,10 +57,13 @@ def rule_data(rule: Rule) -> Data:
     }
 
 
-def transition(told: Told, rule: Rule, owner: Owner, link: Link, quiet_event: str | None = None) -> Data:
+def transition(
+    told: Told, rule: Rule, owner: Owner, link: Link, quiet_event: str | None = None, rhythm: Rhythm | None = None
+) -> Data:
     """``account.quiet``, ``resumed``, ``late``, ``reminder`` and ``verdict.revised``.
 
-    ``quiet_event``: the public id of the account.quiet that is resumed, repeated or revised.
+    ``quiet_event``: the public id of the account.quiet that is resumed, repeated or revised. ``rhythm``: of the kinds
+    of the rule; None where none is known.
     """
     streak = told.streak
     found: dict[str, object] = {
@@ -72,6 +79,8 @@ def transition(told: Told, rule: Rule, owner: Owner, link: Link, quiet_event: st
     }
     if told.type is EventType.RESUMED:
         found |= {"post": streak and evidence(streak.ended_by, link), **_silence(told), "quiet_event": quiet_event}
+    elif told.type is EventType.QUIET:
+        found |= {"meaning": meaning(rhythm, told.streak, told.occurred_at) if rhythm and told.streak else None}
     elif told.type is EventType.REMINDER:
         found |= {"number": told.number, "quiet_event": quiet_event}
     elif told.type is EventType.REVISED:
@@ -83,6 +92,19 @@ def transition(told: Told, rule: Rule, owner: Owner, link: Link, quiet_event: st
             "new": {"state": told.state.value if told.rule_changed else State.ACTIVE.value},
         }
     return found
+
+
+def meaning(rhythm: Rhythm, streak: Streak, at: datetime) -> Data | None:
+    """What the silence up to ``at`` is worth by the account's own rhythm; None where no post is known before it.
+
+    What no look covers is worth nothing.
+    """
+    start = streak.starts_at
+    pieces = subtract([Interval(start, at)], streak.unobserved) if start is not None and start < at else ()
+    if start is None or not pieces:
+        return None
+    length = max(piece.length for piece in pieces)
+    return worth.figures(worth.weigh(silence_meaning(rhythm, start, at, streak.unobserved), length))
 
 
 def _silence(told: Told) -> Data:

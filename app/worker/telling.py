@@ -13,13 +13,14 @@ from datetime import datetime
 from functools import partial
 
 from app.domain.events import EventType, NewEvent
-from app.domain.models import Post
+from app.domain.models import DEFAULT_KINDS, Post
 from app.domain.pace import FLOOR, confirm_after
 from app.domain.quiet_hours import tell_at
+from app.domain.rhythm.state import Rhythm
 from app.domain.rules import RuleState
 from app.domain.silence import State
 from app.domain.transitions import Told
-from app.storage import events, judgements, rule_states, silence
+from app.storage import events, judgements, rhythms, rule_states, silence
 from app.storage.engine import AsyncConnection
 from app.storage.events import Recorded
 from app.storage.judgements import Case, Pair
@@ -98,6 +99,7 @@ async def _collect(ctx: Context, conn: AsyncConnection, telling: Telling, now: d
     """The news of what was judged."""
     olds = [told.old_event_id for _, done in telling.judged for told in done.told if told.old_event_id]
     names = await judgements.event_names(conn, olds) if olds else {}
+    known = await _rhythms_of_quiets(conn, telling)
     for case, done in telling.judged:
         rule, standing = case.rule, case.standing
         owner, link = owner_of(standing), partial(_link, ctx, standing)
@@ -105,11 +107,22 @@ async def _collect(ctx: Context, conn: AsyncConnection, telling: Telling, now: d
         for told in done.told:
             if told.type is EventType.QUIET:
                 telling.quiets.append((standing.account_id, rule.id, len(telling.news)))
-            data = payloads.transition(told, rule, owner, link, names.get(told.old_event_id or 0))
+            rhythm = known.get(standing.account_id) if rule.kinds == DEFAULT_KINDS else None
+            data = payloads.transition(told, rule, owner, link, names.get(told.old_event_id or 0), rhythm)
             telling.news.append(NewEvent(told.type, told.occurred_at, data, standing.account_id, rule.id, later))
     for case, done in telling.judged:
         if done.unobservable_since is not None and case.standing.account_id not in telling.unseen:
             _tell_unseen(telling, case, done.unobservable_since)
+
+
+async def _rhythms_of_quiets(conn: AsyncConnection, telling: Telling) -> dict[int, Rhythm]:
+    """Whoever hears of a silence hears what it is worth. Rhythms are of the default kinds."""
+    quiets = {
+        case.state.account_id
+        for case, done in telling.judged
+        if any(told.type is EventType.QUIET for told in done.told) and case.rule.kinds == DEFAULT_KINDS
+    }
+    return await rhythms.load(conn, quiets)
 
 
 async def _revise(

@@ -14,7 +14,7 @@ from app.worker import refit
 from app.worker.clock import VirtualClock
 from app.worker.context import Context
 from tests.worker.conftest import START, Asked, Host, Reply, rss
-from tests.worker.test_telling import DAY, HOUR, LAST, MINUTE, Life
+from tests.worker.lives import DAY, HOUR, LAST, MINUTE, Life
 
 ADAPTIVE = {"kind": "adaptive", "length": None, "false_alarms": 26.0, "least": 3 * HOUR, "greatest": 9 * DAY}
 
@@ -71,6 +71,10 @@ async def test_a_rule_is_armed_by_the_rhythm_as_soon_as_there_is_one(busy: Busy)
     assert await busy.log() == [("quiet", deadline), ("resumed", busy.posts[-1])]
     state = await busy.state()
     assert state.deadline == Adaptive(await busy.rhythm(), rule).deadline(busy.posts[-1])
+    quiet, resumed = await busy.data()
+    assert quiet["meaning"]["times_a_year"] <= ADAPTIVE["false_alarms"]
+    assert quiet["meaning"]["based_on"]["posts"] > 700
+    assert "meaning" not in resumed
 
 
 async def test_a_quiet_stays_told_whatever_is_fitted_later(busy: Busy) -> None:
