@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.api.meanings import ByChance, Meaning, NoMeaning, Worth
 from app.api.models import KindName, Page
+from app.api.weighing import Expected, WindowWorth
 from app.domain.models import OutcomeName
 from app.domain.outcomes import Reason
 
@@ -302,6 +303,8 @@ class Taking(BaseModel):
     read_back: bool
     reasons: list[Reason | Literal["no_such_day"]]
     note: str
+    meaning: WindowWorth | None
+    no_meaning: NoMeaning | None
 
 
 class Participation(Page):
@@ -311,4 +314,5 @@ class Participation(Page):
     window: Window | None
     date: str | None
     totals: dict[Literal["accounts", "posted", "silent", "unknown"], int]
+    expected: Expected | None = Field(description="Null for other kinds or an earlier moment.")
     items: list[Taking]

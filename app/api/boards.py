@@ -13,13 +13,13 @@ from typing import Any, Literal
 
 from app.api import meanings, replies
 from app.api.meanings import NoMeaning
-from app.domain.marks import Marks
 from app.domain.models import Kind
 from app.domain.silence import State
 from app.errors import BadInput
-from app.storage import rhythms, silence, unusual
+from app.storage import silence, unusual, weights
 from app.storage.names import Selection
 from app.storage.silence import Row
+from app.storage.weights import Weight
 
 Sort = Literal["longest", "unusual"]
 
@@ -48,7 +48,7 @@ class Found:
     places: Mapping[int, list[Any]]
     totals: dict[State, int] | None = None
     by_chance: replies.Row | None = None
-    marks: Mapping[int, Marks] = field(default_factory=dict)
+    weights: Mapping[int, Weight] = field(default_factory=dict)
     none: NoMeaning | None = None
     """Why no row has a meaning."""
 
@@ -58,8 +58,8 @@ class Found:
 
     def meaning(self, row: Row) -> replies.Row:
         """What the silence of this row is worth."""
-        marks = self.marks.get(row.standing.account_id)
-        found, why = (None, self.none) if self.none else meanings.of_marks(marks, row.streak)
+        weight = self.weights.get(row.standing.account_id)
+        found, why = (None, self.none) if self.none else meanings.of_weight(weight, row.streak)
         return {"meaning": found, "no_meaning": why}
 
 
@@ -75,13 +75,14 @@ async def page(conn: Any, asked: Asked) -> Found:
         at, rows, places = await _by_rarity(conn, asked)
     else:
         at, rows, places = asked.now, *(await _by_length(conn, asked))
+    totals, judged = await unusual.tally(conn, asked.selection, now=at, least=asked.least)
     return Found(
         at,
         rows,
         places,
-        await silence.tally(conn, asked.selection, now=at, least=asked.least),
-        meanings.by_chance(await unusual.judged(conn, asked.selection)),
-        await rhythms.marks(conn, [row.standing.account_id for row in rows]),
+        totals,
+        meanings.by_chance(judged),
+        await weights.weigh(conn, [(row.standing.account_id, row.streak) for row in rows]),
     )
 
 

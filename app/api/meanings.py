@@ -15,14 +15,15 @@ from pydantic import BaseModel, Field
 from app.api.replies import Row
 from app.domain import sentences, worth
 from app.domain.intervals import subtract
-from app.domain.marks import Marks
 from app.domain.models import DEFAULT_KINDS, Interval, Kind
 from app.domain.rhythm import constants as c
 from app.domain.rhythm.lists import false_flags_a_day
 from app.domain.rhythm.readings import silence_meaning
 from app.domain.rhythm.state import Rhythm
 from app.domain.silence import Streak
+from app.storage.weights import Weight
 
+MINUTE = timedelta(minutes=1)
 ReadingName = Literal["ordinary", "unusual", "rare", "too quiet to tell", "not enough history"]
 
 
@@ -34,6 +35,8 @@ class NoMeaning(enum.StrEnum):
     NO_POST = "no_post_on_record"
     NOT_OBSERVED = "not_observed"
     NOT_FITTED = "not_fitted_yet"
+    BEFORE_RHYTHM = "before_rhythm"
+    NO_SUCH_DAY = "no_such_day"
 
 
 class BasedOn(BaseModel):
@@ -100,23 +103,29 @@ def weigh(rhythm: Rhythm | None, streak: Streak, at: datetime) -> worth.Worth | 
         return NoMeaning.NO_POST
     pieces = subtract([Interval(start, at)], streak.unobserved) if start < at else []
     length = max((piece.length for piece in pieces), default=timedelta(0))
-    if length < timedelta(minutes=1):
+    if length < MINUTE:
         return NoMeaning.NOT_OBSERVED
     if rhythm is None:
         return NoMeaning.NOT_FITTED
     return worth.weigh(silence_meaning(rhythm, start, at, streak.unobserved), length)
 
 
-def of_marks(marks: Marks | None, streak: Streak) -> tuple[Row | None, NoMeaning | None]:
-    """The same for a line of a list, from marks alone: of the unbroken part after the last post."""
+def of_weight(weight: Weight | None, streak: Streak) -> tuple[Row | None, NoMeaning | None]:
+    """The same for a line of a list: of the unbroken part after the last post."""
     if streak.starts_at is None:
         return None, NoMeaning.NO_POST
-    if streak.proven < timedelta(minutes=1):
+    if streak.proven < MINUTE:
         return None, NoMeaning.NOT_OBSERVED
-    if marks is None or marks.last_post != streak.starts_at:
+    if weight is None:
         return None, NoMeaning.NOT_FITTED
-    found = worth.figures(worth.by_marks(marks, streak.proven))
-    return {name: found[name] for name in Worth.model_fields}, None
+    _, reading, likely, times, expected, posts, days = weight
+    return {
+        "reading": reading,
+        "p_silent": likely,
+        "times_a_year": times,
+        "expected_posts": expected,
+        "based_on": {"posts": posts, "days_observed": days},
+    }, None
 
 
 def by_chance(judged: int) -> Row:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import answers, bodies, context, openapi, paging, reading, replies, sets, shapes
+from app.api import answers, bodies, context, openapi, paging, reading, replies, sets, shapes, weighing
 from app.api.history import AsOf, Kinds
 from app.api.problems import BadWindow
 from app.api.routing import SCOPE, Route
@@ -47,6 +47,11 @@ COLUMNS = (
     "read_back",
     "reasons",
     "note",
+    "meaning.reading",
+    "meaning.p_silent",
+    "meaning.expected_posts",
+    "meaning.stands",
+    "no_meaning",
 )
 METHOD = (
     "posted: at least one post ({}), surviving or deleted since, was seen with its time inside; silent: no such post, "
@@ -117,10 +122,11 @@ async def ask(
     async with shared.engine.connect() as conn:
         chosen = await sets.select(conn, tag, platform, subject, account)
         found = await judge(conn, chosen, question)
+        weighed = await _weigh(conn, found, question)
     after = int(place[0]) if place else 0
     rest = [each for each in found if each.account_id > after]
     following = paging.next_of(request, shared.secret, rest, limit, lambda each: [each.account_id])
-    return _tell(request, shared, question, found, rest[:limit], following)
+    return _tell(request, shared, question, weighed, found, rest[:limit], following)
 
 
 @router.post(
@@ -137,7 +143,16 @@ async def ask_many(request: Request, body: bodies.ParticipationQuestion) -> Resp
     async with shared.engine.connect() as conn:
         chosen = await sets.select(conn, body.tag, body.platform, body.subject, body.accounts)
         found = await judge(conn, chosen, question)
-    return _tell(request, shared, question, found, found, None)
+        weighed = await _weigh(conn, found, question)
+    return _tell(request, shared, question, weighed, found, found, None)
+
+
+async def _weigh(conn: Any, found: Sequence[Told], question: Question) -> weighing.Weighed:
+    return await weighing.weigh(conn, [_case(each) for each in found], question.kinds, question.as_of, question.at)
+
+
+def _case(told: Told) -> weighing.Case:
+    return weighing.Case(told.account_id, told.answer.state if told.answer else None, told.window)
 
 
 def _question(
@@ -219,19 +234,21 @@ def _tell(
     request: Request,
     shared: context.Context,
     question: Question,
+    weighed: weighing.Weighed,
     found: Sequence[Told],
     shown: Sequence[Told],
     following: str | None,
 ) -> Response:
     counted = Counter(each.answer.state if each.answer else Took.UNKNOWN for each in found)
     totals = {"accounts": len(found)} | {state.value: counted[state] for state in Took}
-    rows = [row(shared, each) for each in shown]
+    rows = [row(shared, each) | weighed.row(_case(each)) for each in shown]
     window = question.window
     head = {
         "at": question.at,
         "window": window and {"start": window.start, "end": window.end},
         "date": question.day and question.day.isoformat(),
         "totals": totals,
+        "expected": weighed.expected,
     }
     method = METHOD.format(shapes.kind_words(question.kinds))
     return replies.listing(request, replies.Listing(rows, COLUMNS, method, following, head), facts=[totals, rows])

@@ -84,8 +84,17 @@ async def board(
     ]
 
 
-async def judged(conn: AsyncConnection, selection: Selection) -> int:
-    """How many accounts of the set have history enough to say what their silence is worth."""
-    selected, values = conditions(selection, first=1)
-    sql = f"select count(*) from accounts a join rhythms r on r.account_id = a.id where r.enough and {selected}"  # noqa: S608
-    return int((await fetch(conn, sql, *values))[0][0])
+async def tally(
+    conn: AsyncConnection, selection: Selection, *, now: datetime, least: timedelta
+) -> tuple[dict[State, int], int]:
+    """How many accounts of the set are in each state, and how many have history enough to weigh their silence."""
+    selected, values = conditions(selection, first=4)
+    tables = f"{TABLES} left join rhythms r on r.account_id = a.id"
+    sql = (
+        f"select {STATE} as state, count(*), count(*) filter (where r.enough) from {tables} where {selected} group by 1"  # noqa: S608
+    )
+    counted, judged = dict.fromkeys(State, 0), 0
+    for name, number, enough in await fetch(conn, sql, now, least, LIVE_GAP, *values):
+        counted[State(name)] = number
+        judged += enough
+    return counted, judged

@@ -153,3 +153,47 @@ async def test_the_board_and_the_account_agree(client: httpx2.AsyncClient, world
         if row["meaning"] and isinstance(alone["meaning"], dict):
             assert row["meaning"]["reading"] == alone["meaning"]["reading"]
             assert row["meaning"]["based_on"] == alone["meaning"]["based_on"]
+
+
+async def test_who_took_part_and_what_was_to_be_expected(client: httpx2.AsyncClient, world: dict[str, str]) -> None:
+    window = {"start": ago(90).isoformat(), "end": ago(66).isoformat()}
+    found = (await client.get("/v1/participation", params=window)).json()
+    rows = {row["account"]["handle"]: row for row in found["items"]}
+    assert rows["stopped"]["meaning"]["p_silent"] > 0.5  # it had been silent for six days
+    assert rows["busy"]["meaning"]["p_silent"] < 0.05
+    assert (rows["busy"]["answer"], rows["busy"]["meaning"]["stands"]) == ("posted", None)
+    assert rows["young"]["meaning"]["reading"] == "not enough history"
+    assert rows["young"]["meaning"]["p_silent"] is None
+    assert rows["empty"]["no_meaning"] == "not_fitted_yet"
+    assert found["expected"]["judged"] == 3
+    assert found["expected"]["expected_silent"] == pytest.approx(
+        sum(rows[name]["meaning"]["p_silent"] for name in ("busy", "stopped", "weekly")), rel=0.02
+    )
+    assert found["expected"]["sentence"]["en"].startswith("Of 3 accounts that can be judged 2 showed no post;")
+
+
+async def test_a_silence_that_began_in_the_window_stands(client: httpx2.AsyncClient, world: dict[str, str]) -> None:
+    window = {"start": ago(10 * DAY - 1).isoformat(), "end": ago(7 * DAY).isoformat()}
+    found = (await client.get("/v1/participation", params=window)).json()
+    stopped = next(row for row in found["items"] if row["account"]["handle"] == "stopped")
+    assert stopped["answer"] == "silent"
+    assert (stopped["meaning"]["reading"], stopped["meaning"]["stands"]) == ("rare", True)
+    assert "its silence is rare" in stopped["meaning"]["sentence"]["en"]
+    assert (found["expected"]["flagged"], found["expected"]["standing"]) == (1, 1)
+    assert found["expected"]["expected_flagged"] < 0.1
+
+
+async def test_windows_ahead_and_windows_without_a_meaning(client: httpx2.AsyncClient, world: dict[str, str]) -> None:
+    ahead = {"start": ago(-48).isoformat(), "end": ago(-72).isoformat()}
+    found = (await client.get("/v1/participation", params=ahead)).json()
+    rows = {row["account"]["handle"]: row for row in found["items"]}
+    assert "will show no post" in rows["busy"]["meaning"]["sentence"]["en"]
+    assert (found["expected"]["silent"], found["expected"]["sentence"]) == (None, None)
+    assert found["expected"]["judged"] == 4
+    old = {"start": ago(2500).isoformat(), "end": ago(2450).isoformat()}
+    rows = {
+        row["account"]["handle"]: row for row in (await client.get("/v1/participation", params=old)).json()["items"]
+    }
+    assert rows["busy"]["no_meaning"] == "before_rhythm"
+    other = (await client.get("/v1/participation", params=ahead | {"kinds": "original"})).json()
+    assert (other["expected"], other["items"][0]["no_meaning"]) == (None, "other_kinds")

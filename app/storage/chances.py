@@ -1,0 +1,33 @@
+"""What the chance of a window needs of each account: its rhythm, and its last post before the window.
+
+May assume a connection. Promises: one statement for a set; nothing is fitted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from app.domain.models import DEFAULT_KINDS
+from app.domain.rhythm.state import Rhythm
+from app.storage.posts import BREAKS
+from app.storage.raw import fetch
+from app.storage.rhythms import read_value
+
+_LOAD = f"""
+select v.account_id, v.value, (
+    select posted_at from posts where account_id = v.account_id and posted_at < asked.before
+    and marks & {int(DEFAULT_KINDS)} <> 0 and {BREAKS} order by posted_at desc limit 1
+) from unnest($1::int[], $2::timestamptz[]) as asked (id, before) join rhythm_values v on v.account_id = asked.id
+"""  # noqa: S608 - constants only
+
+
+async def load(conn: AsyncConnection, before: Mapping[int, datetime]) -> dict[int, tuple[Rhythm, datetime | None]]:
+    """By account its rhythm and its last post of the default kinds before the given moment, None where there is none.
+
+    Accounts without a rhythm are left out.
+    """
+    rows = await fetch(conn, _LOAD, list(before), list(before.values())) if before else []
+    return {row[0]: (rhythm, row[2]) for row in rows if (rhythm := read_value(row[1])) is not None}
