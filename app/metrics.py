@@ -82,6 +82,12 @@ coverage_share = Gauge(
 )
 backlog = Gauge("quietwatch_backlog", "Accounts that are due and not yet looked at", registry=REGISTRY)
 backlog_age = Gauge("quietwatch_backlog_age_seconds", "How long the oldest of them is overdue", registry=REGISTRY)
+false_alarms = Gauge(
+    "quietwatch_false_alarms",
+    "Silences that adaptive rules told and a post ended, in the last 365 days: realised, and how many are borne",
+    ["which"],
+    registry=REGISTRY,
+)
 
 
 def render() -> bytes:

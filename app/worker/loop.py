@@ -14,6 +14,7 @@ import structlog
 
 from app.storage import claims
 from app.worker import prune, refit, sources, sweep
+from app.worker.alarms import Watching
 from app.worker.context import Context
 from app.worker.deliver import Deliverer
 from app.worker.heartbeat import Heartbeat
@@ -32,6 +33,7 @@ PRUNE = timedelta(hours=6)
 SOURCES = timedelta(seconds=30)
 REFIT = timedelta(seconds=10)
 RENEW = timedelta(hours=1)
+ALARMS = timedelta(hours=1)
 #: How long visits may go on after the request to stop: a request under way takes at most 30 s, a service has 20.
 GRACE = timedelta(seconds=12)
 #: Who is overdue by more than this was missed in a pause of ours, not by chance.
@@ -40,7 +42,7 @@ LATE = timedelta(minutes=5)
 
 async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> Report:
     """Poll and keep house until ``stop`` is set."""
-    worker, notifying, beating = Worker(ctx), Notifying(ctx), Heartbeat(ctx)
+    worker, notifying, beating, watching = Worker(ctx), Notifying(ctx), Heartbeat(ctx), Watching(ctx)
     deliverer = Deliverer(ctx, ctx.poster) if ctx.poster else None
     scheduler = Scheduler()
     # Beats of their own: a tick that hangs is no pause. The first one comes before the first look and the first sweep.
@@ -51,6 +53,7 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
     scheduler.every("gauges", GAUGES, lambda: prune.set_gauges(ctx, ctx.clock.now()))
     scheduler.every("sources", SOURCES, lambda: sources.run_once(ctx, ctx.clock.now()))
     scheduler.every("refit", REFIT, lambda: refit.run_once(ctx, ctx.clock.now()))
+    scheduler.every("alarms", ALARMS, lambda: watching.look(ctx.clock.now()))
     scheduler.every("renew", RENEW, lambda: refit.renew(ctx, ctx.clock.now()))
     scheduler.every("notify", NOTIFY, notifying.tick)
     scheduler.every("heartbeat", HEARTBEAT, lambda: beating.beat(worker.ticked_at))
