@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.events import EventType
-from app.domain.messages import MOST_ENTRIES, Message, Told, clean, compose
+from app.domain.messages import MOST_ENTRIES, Message, Told, clean, compose, trial
 from app.domain.outcomes import Reason
 from app.domain.phrases import COUNTED, PHRASES
 
@@ -180,3 +180,16 @@ def test_no_more_is_said_than_is_proven(proven: timedelta) -> None:
 def _pairs(text: str) -> list[str]:
     words = text.split(" ")
     return [" ".join(words[at : at + 2]) for at in range(0, len(words), 2)]
+
+
+def test_a_test_says_that_it_is_one() -> None:
+    message = trial("my\nphone", "en")
+    assert len(message.entries) == 1
+    assert "\n" not in message.entries[0]
+
+
+def test_times_may_come_as_they_are_and_a_change_of_the_rule_is_told_apart() -> None:
+    since = datetime(2026, 11, 19, 7, 58, tzinfo=UTC)
+    assert "2026-11-19 08:58 CET" in entry(EventType.QUIET, QUIET | {"streak": {"since": since}})
+    changed = entry(EventType.REVISED, {"account": ACCOUNT, "cause": "rule_changed"})
+    assert changed != entry(EventType.REVISED, {"account": ACCOUNT})

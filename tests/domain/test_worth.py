@@ -110,3 +110,10 @@ def test_how_often_in_words(times: float | None, text: str) -> None:
 def test_a_long_pause_that_is_ordinary_says_so() -> None:
     said = Worth(Reading.ORDINARY, DAY, 100, 90.0, 0.2, 30.0, 1.0, 3, 90.0)
     assert sentences.of_silence(said, "en").endswith("about 30 times a year: that is ordinary.")
+
+
+def test_a_silence_without_figures_is_said_without_them() -> None:
+    bare = Worth(Reading.RARE, DAY, 100, 90.0, 0.001, None, None)
+    assert worth.cut(bare).times_a_year is None
+    assert "would have been usual" not in sentences.of_silence(bare, "en")
+    assert "any of its pauses" not in sentences.of_silence(bare, "en")
