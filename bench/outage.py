@@ -47,8 +47,9 @@ LATEST = END - 5 * HOUR / 2
 SHOWN = 10
 """Posts on a page."""
 HEALTHY_HOSTS = 40
-#: A quiet that was waited for until its source came back must be on record so soon after.
-PATIENCE = 30 * MINUTE
+#: A quiet that was waited for until its source came back must be on record so soon after: its least interval, the ten
+#: minutes over which the looks are spread, and the settling margin of a feed, with some time for the hosts' slots.
+PATIENCE = 45 * MINUTE
 SEED = 7
 # The rounds of a minute last as long as their slots do, which is no pause of ours.
 OPTIONS = Options(
