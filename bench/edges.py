@@ -37,7 +37,7 @@ class Judged:
     def look(self, last: datetime, proven_to: datetime, now: datetime) -> None:
         """Judge by a look at ``now`` that proves the time from before the last post to ``proven_to``."""
         post = Post(f"{last:%d%H%M%S%f}", Kind.ORIGINAL, last, last)
-        streak = open_streak([post], Covered(live=[Interval(last - DAY, proven_to)]), now, DEFAULT_KINDS)
+        streak = open_streak([post], Covered(live=(Interval(last - DAY, proven_to),)), now, DEFAULT_KINDS)
         done = evaluate(self.rule, Facts((streak,), good_at=now), self.state, now)
         self.state = done.after
         self.told += done.told
@@ -46,10 +46,10 @@ class Judged:
 def edges(number: int, rng: random.Random) -> dict[str, int]:
     """About ``number`` judgements; how many left another number of quiets than they must, or another time."""
     judgements = wrong = 0
-    for last, rule, margin in _cases(rng):
+    for last, length, margin in _cases(rng):
         if judgements >= number:
             break
-        account, deadline = Judged(rule, last), last + rule.length
+        account, deadline = Judged(Rule(length=length, id=1), last), last + length
         account.look(last, last + TICK, last + margin + TICK)
         for after, quiets in EDGES:
             for _ in range(2):
@@ -60,20 +60,20 @@ def edges(number: int, rng: random.Random) -> dict[str, int]:
     return {"judgements": judgements, "wrong": wrong}
 
 
-def _cases(rng: random.Random) -> Iterator[tuple[datetime, Rule, timedelta]]:
+def _cases(rng: random.Random) -> Iterator[tuple[datetime, timedelta, timedelta]]:
     while True:
         last = START + TICK * rng.randrange(10**13)
         length = timedelta(minutes=15) + TICK * rng.randrange(10**13)
-        yield last, Rule(length=length, id=1), TICK * rng.randrange(10**9)
+        yield last, length, TICK * rng.randrange(10**9)
 
 
 def flapping(posts: int, rng: random.Random) -> int:
     """How many events there are of an account that always posts a microsecond before its deadline."""
-    last, rule, margin = next(_cases(rng))
-    account = Judged(rule, last)
+    last, length, margin = next(_cases(rng))
+    account = Judged(Rule(length=length, id=1), last)
     for _ in range(posts):
-        account.look(last, last + rule.length - TICK, last + rule.length - TICK + margin)
-        last += rule.length - TICK
+        account.look(last, last + length - TICK, last + length - TICK + margin)
+        last += length - TICK
         account.look(last, last + TICK, last + TICK + margin)
     return len(account.told)
 
@@ -88,7 +88,7 @@ def run(number: int, posts: int) -> dict[str, Any]:
 
 def promised(found: dict[str, Any]) -> bool:
     """One transition only, and none of a post in time."""
-    return found["wrong"] == found["events"] == 0
+    return bool(found["wrong"] == found["events"] == 0)
 
 
 def main() -> None:

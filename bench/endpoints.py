@@ -120,8 +120,8 @@ def seal(key: bytes) -> Sealed:
 
 
 @asynccontextmanager
-async def worker(url: str, data_dir: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """``quietwatch worker`` on this database, allowed to send to loopback."""
+async def worker(url: str, data_dir: Path, *words: str) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """``quietwatch worker``, or what ``words`` say, on this database, allowed to ask and to send to loopback."""
     settings = {
         "DATABASE_URL": url,
         "DATA_DIR": str(data_dir),
@@ -131,8 +131,8 @@ async def worker(url: str, data_dir: Path) -> AsyncIterator[subprocess.Popen[byt
         "CONTACT": "bench",
     }
     environment = os.environ | {f"QUIETWATCH_{name}": value for name, value in settings.items()}
-    words = [sys.executable, "-m", "app", "worker"]
-    with subprocess.Popen(words, env=environment) as process:  # noqa: ASYNC220 - once, and at the start
+    command = [sys.executable, "-m", "app", *(words or ("worker",))]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:  # noqa: ASYNC220 - once, and at the start
         try:
             yield process
         finally:
