@@ -266,7 +266,8 @@ from (
                  ) as deadline from unnest($1::int[]) as w(id)
 ) as new where s.account_id = new.id and s.deadline is distinct from new.deadline
 """
-# A look that is planned so shortly before that the one after it would be put off waits for the deadline.
+# A look that is planned so shortly before that the one after it would be put off waits for the deadline. One that began
+# just before this moment proves nothing of it, however late it is written down: it needs another one.
 _DRAW = """
 update account_state s set next_poll_at = plan.look_at
 from (
@@ -275,7 +276,7 @@ from (
     from unnest($1::int[], $2::interval[], $3::interval[]) as w(id, settle, least)
     join account_state s on s.account_id = w.id left join source_memory m on m.account_id = w.id
 ) as plan
-where s.account_id = plan.id and plan.wanted > $4 and s.next_poll_at > plan.wanted - plan.least
+where s.account_id = plan.id and plan.wanted > coalesce(s.polled_at, $4) and s.next_poll_at > plan.wanted - plan.least
   and s.next_poll_at <> plan.look_at and s.failures = 0 and (s.lease_until is null or s.lease_until <= $4)
 """
 

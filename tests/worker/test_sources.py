@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.domain.models import Identity
 from app.domain.sources import Scope
 from app.platforms import platforms
-from app.storage import accounts, sources, tables
+from app.storage import accounts, judgements, sources, tables
 from app.storage.event_tables import events, rule_states, rules
 from app.storage.event_tables import sources as table
 from app.worker import sources as job
@@ -265,3 +265,19 @@ async def test_whoever_is_being_written_down_is_not_drawn_forward_and_not_waited
     async with engine.connect() as conn:
         due = dict(tuple(row) for row in await conn.execute(select(states.c.account_id, states.c.next_poll_at)))
     assert due == {busy: NOW + timedelta(hours=5), **dict.fromkeys(free, NOW)}
+
+
+async def test_a_look_that_began_just_too_early_for_a_deadline_is_followed_by_another(
+    ctx: Context, engine: AsyncEngine
+) -> None:
+    """It is written down after the moment at which one was wanted."""
+    settle, least = 15 * MINUTE, 15 * MINUTE
+    wanted = NOW - timedelta(seconds=1)
+    (early,) = await watch(engine, "feed", "a.example", 1, polled_at=NOW - 4 * MINUTE, deadline=wanted - settle)
+    (done,) = await watch(engine, "feed", "b.example", 1, polled_at=NOW, deadline=wanted - settle)
+    async with engine.begin() as conn:
+        await judgements.draw_forward(conn, [(early, settle, least), (done, settle, least)], NOW)
+    async with engine.connect() as conn:
+        state = tables.account_state.c
+        due = {row[0]: row[1] - NOW for row in await conn.execute(select(state.account_id, state.next_poll_at))}
+    assert due == {early: 11 * MINUTE, done: timedelta(hours=5)}
