@@ -64,6 +64,7 @@ class Killed:
         self.log = directory / "arrived.jsonl"
         self.workers: list[int] = []
         self.sleeping: dict[int, float] = {}
+        self.ending: set[int] = set()
         self.done = Counter[str]()
         ports = directory / "ports.json"
         self.stage = fork(lambda: stage(world, clock, ports, self.log))
@@ -77,7 +78,7 @@ class Killed:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for pid in [*self.workers, *self.sleeping, self.stage]:
+        for pid in [*self.workers, *self.sleeping, *self.ending, self.stage]:
             _kill(pid)
         self.server.stop()
 
@@ -118,6 +119,7 @@ class Killed:
             self._hit(rng)
         while len(self.workers) < WORKERS:
             self.spawn()
+        self.ending = {pid for pid in self.ending if os.waitpid(pid, os.WNOHANG)[0] == 0}
         for pid, since in list(self.sleeping.items()):
             if time.monotonic() - since > STOPPED:
                 os.kill(pid, signal.SIGCONT)
@@ -132,8 +134,9 @@ class Killed:
             os.kill(pid, how)
             self.sleeping[pid] = time.monotonic()
         elif how is signal.SIGTERM:
+            # Not waited for: it may have to wait for one that is stopped, and only a later round wakes that one.
             os.kill(pid, how)
-            os.waitpid(pid, 0)
+            self.ending.add(pid)
         else:
             _kill(pid)
 
@@ -155,10 +158,11 @@ class Killed:
 
     def finish(self) -> float:
         """One worker alone ends what was begun; the seconds it took (FINISH where it did not)."""
-        for pid in [*self.workers, *self.sleeping]:
+        for pid in [*self.workers, *self.sleeping, *self.ending]:
             _kill(pid)
         self.workers.clear()
         self.sleeping.clear()
+        self.ending.clear()
         self.spawn()
         began = time.monotonic()
         expected = sum(len(crossings(persona)) for persona in self.world.personas.values())
