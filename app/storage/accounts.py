@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import Identity
 from app.errors import BadInput, Erased
-from app.storage import erasure, rules
+from app.storage import erasure, rhythms, rules
 from app.storage.tables import account_state, accounts, handles, hosts, source_memory, subjects
 
 ROLES = ("personal", "official", "brand")
@@ -237,6 +237,8 @@ async def patch(conn: AsyncConnection, account_id: int, changes: Mapping[str, An
         await conn.execute(update(accounts).where(accounts.c.id == account_id).values(values))
     if "status" in values and values["status"] != before.status:
         await _apply_status(conn, account_id, values["status"], now)
+    if "subject_id" in values:
+        await rhythms.call_for(conn, account_id=account_id)
     if {"tags", "subject_id", "status"} & values.keys():
         await rules.reconcile(conn, now, account_ids=[account_id])
     return await get(conn, account_id)

@@ -122,7 +122,13 @@ update rule_states rs set check_at = $2 from armed
 where rs.account_id = armed.account_id and rs.rule_id = armed.rule_id
 """  # noqa: S608 - constants only
 _RENEW = "update rhythms set due_at = $1 where version not in (0, $2) and due_at is null"
-_DUE = "update rhythms set due_at = $2 where account_id = any($1::int[])"
+_CALL_FOR = """
+with called as (
+    select r.account_id from rhythms r join accounts a on a.id = r.account_id
+    where (a.id = $1 or a.subject_id = $2) and r.fitted_at is not null order by 1 for update of r
+)
+update rhythms r set due_at = r.fitted_at from called where r.account_id = called.account_id
+"""
 
 
 async def take(conn: AsyncConnection, now: datetime, limit: int) -> list[int]:
@@ -150,6 +156,6 @@ async def renew(conn: AsyncConnection, now: datetime) -> None:
     await fetch(conn, _RENEW, now, VERSION)
 
 
-async def call_for(conn: AsyncConnection, account_ids: Collection[int], now: datetime) -> None:
-    """These accounts are due: something else than their posts has changed."""
-    await fetch(conn, _DUE, sorted(account_ids), now)
+async def call_for(conn: AsyncConnection, *, account_id: int | None = None, subject_id: int | None = None) -> None:
+    """An account, or those of a subject, live by other clocks now: they are due."""
+    await fetch(conn, _CALL_FOR, account_id, subject_id)

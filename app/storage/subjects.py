@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.errors import BadInput, Conflict
+from app.storage import rhythms
 from app.storage.tables import accounts, subjects
 
 
@@ -73,6 +74,8 @@ async def patch(conn: AsyncConnection, subject_id: int, changes: Mapping[str, An
             raise Conflict("Another subject has this name.", field="name")
     if changes:
         await conn.execute(update(subjects).where(subjects.c.id == subject_id).values(dict(changes)))
+    if "zone" in changes:
+        await rhythms.call_for(conn, subject_id=subject_id)
     row = (await conn.execute(_selected().where(subjects.c.id == subject_id))).first()
     return Subject(*row) if row else None
 

@@ -15,7 +15,7 @@ from app.domain.marks import marks_of
 from app.domain.models import DEFAULT_KINDS, Kind, Post
 from app.domain.rhythm.fitting import fit_known
 from app.domain.rhythm.state import VERSION, Rhythm
-from app.storage import coverage, pasts, posts, rhythms, silence, subjects
+from app.storage import accounts, coverage, pasts, posts, rhythms, silence, subjects
 from app.worker import refit
 from app.worker.context import Context
 from tests.storage import histories
@@ -119,6 +119,21 @@ async def test_who_dies_while_fitting_leaves_it_to_another(ctx: Context) -> None
     async with ctx.engine.begin() as conn:
         await rhythms.take(conn, NOW, 10)
     assert await refit.run_once(ctx, NOW + rhythms.LEASE) == 1
+
+
+async def test_other_clocks_call_for_a_fit(ctx: Context) -> None:
+    [id_] = await regular(ctx)
+    await follow(ctx, [id_])
+    await refit.run_once(ctx, NOW)
+    async with ctx.engine.begin() as conn:
+        subject, _ = await subjects.add(conn, "Subject", zone="Europe/Paris", now=NOW)
+        await accounts.patch(conn, id_, {"subject_id": subject.id}, now=NOW)
+    assert await refit.run_once(ctx, NOW) == 1
+    assert (await load(ctx, [id_]))[id_].clock.zone == "Europe/Paris"
+    async with ctx.engine.begin() as conn:
+        await subjects.patch(conn, subject.id, {"zone": "Asia/Tokyo"})
+    assert await refit.run_once(ctx, NOW) == 1
+    assert (await load(ctx, [id_]))[id_].clock.zone == "Asia/Tokyo"
 
 
 async def test_a_value_of_another_version_is_not_read_and_is_made_anew(ctx: Context) -> None:
