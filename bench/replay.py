@@ -1,11 +1,11 @@
 """Four months of real accounts with faults, polled over real HTTP under a virtual clock, judged by one who knows.
 
-    python -m bench.replay --data FILE --questions 200000 [--accounts N] [--days N] [--seed N] [--rules] [--json]
+    python -m bench.replay --data FILE [--questions N] [--accounts N] [--days N] [--rules [adaptive]] [--json]
 
 Every account of the file is served twice, as a feed and as a Mastodon account. The product's own poller, storage and
 answers are used as they are. Then random (account, window, as-of) questions and every streak are checked against the
 truth, and a part of the run is repeated with every page permuted: its answers must be the same. With ``--rules`` a rule
-of 48 hours is on every account, and its events are judged instead (``bench.replay_rules``).
+is on every account, and its events are judged instead (``bench.replay_rules``, ``bench.replay_adaptive``).
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from app.demo.origin import Origin, Served
 from app.demo.world import Persona
 from app.domain.coverage import known_at
 from app.domain.models import DEFAULT_KINDS, Interval
+from app.domain.rules import NewRule
 from app.domain.silence import streaks
 from app.platforms import platforms
 from app.storage import claims, coverage, migrate, participation, posts
@@ -39,7 +40,7 @@ from app.worker.context import Context, Options
 from app.worker.fetch import Fetcher
 from app.worker.guard import Guard
 from app.worker.pauses import beat
-from bench import harness, replay_rules, replay_world
+from bench import harness, replay_adaptive, replay_rules, replay_world
 from bench.replay_oracle import Oracle
 
 STEP = timedelta(minutes=10)
@@ -72,8 +73,9 @@ async def play(
     permuted: bool = False,
     options: Options | None = None,
     with_rule: bool = False,
+    rule: NewRule | None = None,
 ) -> Run:
-    """Watch every persona from ``starts_at`` to ``ends_at``; ``with_rule``: and judge them by a rule."""
+    """Watch every persona from ``starts_at`` to ``ends_at``; ``with_rule``: judge them by ``rule``, or 48 hours."""
     clock = VirtualClock(replay.starts_at)
     origins = [Origin(h.world, clock.now, h.schedule, permuted=permuted) for h in replay.hosts]
     clients = Clients(Guard(["127.0.0.0/8"]))
@@ -89,7 +91,7 @@ async def play(
     try:
         await _watch_all(ctx, run, origins)
         if with_rule:
-            await replay_rules.begin(ctx)
+            await replay_rules.begin(ctx, rule)
         await _live(ctx, run, replay, with_rule)
     finally:
         clients.close()
@@ -285,10 +287,11 @@ async def main_with_rule(options: Any, address: str) -> dict[str, Any]:
     replay = replay_world.build(times, options.seed, replay_rules.REAL_OUTAGES)
     began = time.perf_counter()
     engine = await fresh(address, "replay")
-    run = await play(engine, replay, with_rule=True)
+    adaptive = options.rules == "adaptive"
+    run = await play(engine, replay, with_rule=True, rule=replay_adaptive.RULE if adaptive else None)
     figures: dict[str, Any] = {"accounts": len(run.oracles), "days": (replay.ends_at - replay.starts_at).days}
     figures |= {"looks": dict(run.looks), "new_posts": run.new_posts, "played_s": time.perf_counter() - began}
-    figures |= await replay_rules.judge(engine, run.oracles, replay)
+    figures |= await (replay_adaptive if adaptive else replay_rules).judge(engine, run.oracles, replay)
     await engine.dispose()
     return figures
 
@@ -313,10 +316,17 @@ if __name__ == "__main__":
     arguments.add_argument("--permuted-accounts", type=int, default=6)
     arguments.add_argument("--permuted-days", type=int, default=14)
     arguments.add_argument("--seed", type=int, default=2020)
-    arguments.add_argument("--rules", action="store_true", help="judge the events of a rule of 48 hours instead")
+    arguments.add_argument(
+        "--rules",
+        nargs="?",
+        const="fixed",
+        choices=("fixed", "adaptive"),
+        help="judge the events of a rule instead: of 48 hours, or of two false alarms a year",
+    )
     given = arguments.parse_args()
     logs.configure("json", "error")
     with harness.database(FASTER) as server:
         wanted = main_with_rule if given.rules else main
         result = uvloop.run(wanted(given, server.url_for("postgres", SUPERUSER)))
-    harness.report((replay_rules.promised if given.rules else promised)(result), result, given.json)
+    judges = {None: promised, "fixed": replay_rules.promised, "adaptive": replay_adaptive.promised}
+    harness.report(judges[given.rules](result), result, given.json)

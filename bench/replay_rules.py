@@ -20,7 +20,7 @@ from app.domain.models import Interval
 from app.domain.rules import NewRule
 from app.storage import rules
 from app.storage.raw import fetch
-from app.worker import sources, sweep
+from app.worker import refit, sources, sweep
 from app.worker.context import Context
 from bench.replay_oracle import BACKDATED, Oracle
 from bench.replay_world import Replay
@@ -34,15 +34,16 @@ REAL_OUTAGES = (
 )
 
 
-async def begin(ctx: Context) -> None:
-    """One rule on everything."""
+async def begin(ctx: Context, rule: NewRule | None = None) -> None:
+    """One rule on everything; without another one of LENGTH."""
     async with ctx.engine.begin() as conn:
-        await rules.create(conn, NewRule(length=LENGTH), ctx.clock.now())
+        await rules.create(conn, rule or NewRule(length=LENGTH), ctx.clock.now())
 
 
 async def beside_looks(ctx: Context, now: datetime) -> None:
     """What a worker does beside looking."""
     await sources.run_once(ctx, now)
+    await refit.run_once(ctx, now)
     await sweep.run_once(ctx, now)
 
 
