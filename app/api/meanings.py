@@ -14,8 +14,7 @@ from pydantic import BaseModel, Field
 
 from app.api.replies import Row
 from app.domain import sentences, worth
-from app.domain.intervals import subtract
-from app.domain.models import DEFAULT_KINDS, Interval, Kind
+from app.domain.models import DEFAULT_KINDS, Kind
 from app.domain.rhythm import constants as c
 from app.domain.rhythm.lists import false_flags_a_day
 from app.domain.rhythm.readings import silence_meaning
@@ -101,8 +100,7 @@ def weigh(rhythm: Rhythm | None, streak: Streak, at: datetime) -> worth.Worth | 
     start = streak.starts_at
     if start is None:
         return NoMeaning.NO_POST
-    pieces = subtract([Interval(start, at)], streak.unobserved) if start < at else []
-    length = max((piece.length for piece in pieces), default=timedelta(0))
+    length = worth.observed(streak, at)
     if length < MINUTE:
         return NoMeaning.NOT_OBSERVED
     if rhythm is None:

@@ -8,12 +8,15 @@ rarer than "less than once a year" in words; sentences speak of visible posts, b
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from app.domain.intervals import subtract
 from app.domain.marks import Marks
+from app.domain.models import Interval
 from app.domain.rhythm import constants as c
 from app.domain.rhythm.readings import Reading, SilenceMeaning, WindowMeaning
+from app.domain.silence import Streak
 
 LEAST_CHANCE: Final = 0.0001
 #: Windows of a few hours have the weakest tail, see docs/rhythm.md.
@@ -58,6 +61,13 @@ def weigh(meaning: SilenceMeaning, length: timedelta) -> Worth:
             meaning.rank.days,
         )
     )
+
+
+def observed(streak: Streak, at: datetime) -> timedelta:
+    """The longest observed part of an open streak, which its worth is about; 0 where no post is known."""
+    start = streak.starts_at
+    pieces = subtract([Interval(start, at)], streak.unobserved) if start is not None and start < at else ()
+    return max((piece.length for piece in pieces), default=timedelta(0))
 
 
 def by_marks(marks: Marks, length: timedelta) -> Worth:

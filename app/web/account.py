@@ -9,15 +9,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from app.domain import calendar
+from app.domain import calendar, sentences, worth
 from app.domain import silence as judge
 from app.domain.coverage import Covered, known_at
 from app.domain.intervals import clip, total
 from app.domain.models import DEFAULT_KINDS, Interval, Post
 from app.domain.outcomes import explain
+from app.domain.rhythm.readings import silence_meaning
+from app.domain.rhythm.state import Rhythm
 from app.domain.silence import Streak
 from app.errors import NotFound
-from app.storage import accounts, coverage, names, polls, posts, silence
+from app.storage import accounts, coverage, names, polls, posts, rhythms, silence
 from app.web import site
 from app.web.board import LENGTHS, web_link, why
 
@@ -55,6 +57,7 @@ async def account_page(request: Request, account: Annotated[str, Path(max_length
         made = (await posts.load_last(conn, [owner.id], before=now - REMEMBERED))[owner.id]
         made += (await posts.load(conn, [owner.id], window=Interval(now - REMEMBERED, posts.LATEST)))[owner.id]
         looks = await polls.page(conn, owner.id, limit=LOOKS)
+        rhythm = (await rhythms.load(conn, [owner.id])).get(owner.id)
     covered = known_at(stretches, None, DEFAULT_KINDS)
     streaks = judge.streaks(made, covered, now, DEFAULT_KINDS)
     state = judge.state(streaks[-1], timedelta(days=7), now)
@@ -72,6 +75,7 @@ async def account_page(request: Request, account: Annotated[str, Path(max_length
         least=LENGTHS["P7D"],
         streak=streaks[-1],
         why=why(silence.Row(standing, streaks[-1], state), spoken),
+        worth=said(rhythm, streaks[-1], now, spoken),
         last=_last(shared, owner, streaks[-1].post),
         longest=longest(streaks, now),
         looks=[(poll, explain(poll.outcome, spoken)) for poll in looks],
@@ -90,6 +94,15 @@ def _last(shared: site.Site, owner: accounts.Account, post: Post | None) -> tupl
     platform = shared.platforms.get(owner.platform)
     url = post.url or (platform.post_url(post.native_id, owner.handle, owner.native_id) if platform else None)
     return post, web_link(url)
+
+
+def said(rhythm: Rhythm | None, streak: Streak, now: datetime, spoken: str) -> str | None:
+    """What the silence is worth, in a sentence; None where nothing of it was observed or no rhythm is known."""
+    length = worth.observed(streak, now)
+    if rhythm is None or streak.starts_at is None or length < timedelta(minutes=1):
+        return None
+    meaning = silence_meaning(rhythm, streak.starts_at, now, streak.unobserved)
+    return sentences.of_silence(worth.weigh(meaning, length), spoken)
 
 
 def longest(streaks: Sequence[Streak], now: datetime) -> list[Streak]:

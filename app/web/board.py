@@ -4,26 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.domain import calendar
+from app.domain import calendar, sentences
 from app.domain.durations import parse_duration
 from app.domain.models import OutcomeName
 from app.domain.outcomes import explain_unknown
 from app.domain.reasons import why_unknown
+from app.domain.rhythm import constants as c
+from app.domain.rhythm.lists import false_flags_a_day
+from app.domain.rhythm.readings import Reading
 from app.domain.silence import State
 from app.errors import BadInput
-from app.storage import accounts, silence
+from app.storage import accounts, silence, unusual, weights
 from app.storage.names import Selection
+from app.storage.weights import Weight
 from app.web import site, words
 
 router = APIRouter(route_class=site.Page, include_in_schema=False)
 LENGTHS = {"P1D": "1 day", "P2D": "2 days", "P7D": "7 days", "P30D": "30 days"}
 ROWS = 100
+ORDERS = {"longest": "longest", "unusual": "unusual first"}
+#: Words that say how often such a silence comes.
+_TOLD = frozenset({Reading.ORDINARY, Reading.UNUSUAL, Reading.RARE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,8 @@ class Line:
     zone: ZoneInfo
     post_url: str | None
     why: str
+    reading: str | None
+    often: str | None
 
 
 @router.get("/")
@@ -43,24 +52,35 @@ async def board(
     least: Annotated[str, Query(max_length=10, alias="min")] = "P7D",
     tag: Annotated[str | None, Query(max_length=64)] = None,
     platform: Annotated[str | None, Query(max_length=32)] = None,
-    after: Annotated[str | None, Query(max_length=60)] = None,
+    after: Annotated[str | None, Query(max_length=140)] = None,
+    sort: Annotated[str, Query(max_length=10)] = "longest",
 ) -> Response:
     """The board as a table."""
     await site.admit(request)
     shared = site.of(request)
-    now, place = shared.clock(), _place(after)
-    if least not in LENGTHS or state not in {None, "", *State}:
+    now = shared.clock()
+    if sort not in ORDERS or least not in LENGTHS or state not in {None, "", *State}:
         raise BadInput("No such choice.", field="min")
     chosen = Selection(tag=tag or None, platform=platform or None)
     states = [State(state)] if state else None
     span = parse_duration(least)
     async with shared.engine.connect() as conn:
-        found = await silence.board(conn, chosen, now=now, least=span, states=states, after=place, limit=ROWS + 1)
-        totals = await silence.tally(conn, chosen, now=now, least=span)
+        if sort == "unusual":
+            now, rarest = _rare_place(after, now)
+            ranked = await unusual.board(conn, chosen, now=now, least=span, states=states, after=rarest, limit=ROWS + 1)
+            found = [row for row, _ in ranked]
+            following = _rare_following(now, ranked) if len(found) > ROWS else None
+        else:
+            found = await silence.board(
+                conn, chosen, now=now, least=span, states=states, after=_place(after), limit=ROWS + 1
+            )
+            following = _following(found) if len(found) > ROWS else None
+        totals, judged = await unusual.tally(conn, chosen, now=now, least=span)
+        worth = await weights.weigh(conn, [(row.standing.account_id, row.streak) for row in found[:ROWS]])
         owners = await accounts.get_many(conn, [row.standing.account_id for row in found[:ROWS]])
         tags = await accounts.tags(conn)
     spoken = site.language(request)
-    lines = [_line(shared, row, owners, spoken) for row in found[:ROWS]]
+    lines = [_line(shared, row, owners, worth.get(row.standing.account_id), spoken) for row in found[:ROWS]]
     return site.render(
         request,
         "board.html",
@@ -71,20 +91,32 @@ async def board(
         states=list(State),
         tags=[name for name, _ in tags[:500]],
         platforms=list(shared.platforms),
-        asked={"state": state or "", "min": least, "tag": tag or "", "platform": platform or ""},
-        following=_following(found) if len(found) > ROWS else None,
-        first=place is None,
+        asked={"state": state or "", "min": least, "tag": tag or "", "platform": platform or "", "sort": sort},
+        orders=ORDERS,
+        by_chance=false_flags_a_day(c.UNUSUAL_TIMES, judged),
+        following=following,
+        first=after is None,
     )
 
 
-def _line(shared: site.Site, row: silence.Row, owners: Mapping[int, accounts.Account], spoken: str) -> Line:
+def _line(
+    shared: site.Site, row: silence.Row, owners: Mapping[int, accounts.Account], weight: Weight | None, spoken: str
+) -> Line:
     standing = row.standing
     owner = owners.get(standing.account_id)
     platform = shared.platforms.get(standing.platform)
     url = standing.last_post_url
     if url is None and standing.last_post_id is not None and platform is not None:
         url = platform.post_url(standing.last_post_id, standing.handle, standing.native_id)
-    return Line(row, calendar.zone(owner.zone if owner else "UTC"), web_link(url), why(row, spoken))
+    told = weight is not None and weight.reading in _TOLD
+    return Line(
+        row,
+        calendar.zone(owner.zone if owner else "UTC"),
+        web_link(url),
+        why(row, spoken),
+        weight.reading if weight and row.streak.proven >= timedelta(minutes=1) else None,
+        sentences.often(weight.times_a_year, spoken) if weight and told else None,
+    )
 
 
 def why(row: silence.Row, spoken: str) -> str:
@@ -120,3 +152,23 @@ def _place(after: str | None) -> tuple[datetime | None, int] | None:
 def _following(found: list[silence.Row]) -> str:
     time, account_id = silence.place(found[ROWS - 1])
     return f"{time.isoformat().replace('+00:00', 'Z') if time else ''}_{account_id}"
+
+
+def _rare_place(after: str | None, now: datetime) -> tuple[datetime, unusual.Place | None]:
+    """The moment of the first page, which all pages are of, and where the list goes on."""
+    if after is None:
+        return now, None
+    try:
+        at, rarity, rest = after.split("_", 2)
+        place = _place(rest)
+        if place is None:
+            raise ValueError
+        return calendar.parse_instant(at), unusual.Place(float(rarity), *place)
+    except ValueError:
+        raise BadInput("No such place in the list.", field="after") from None
+
+
+def _rare_following(now: datetime, ranked: list[tuple[silence.Row, unusual.Place]]) -> str:
+    place = ranked[ROWS - 1][1]
+    time = place.last_post_at.isoformat().replace("+00:00", "Z") if place.last_post_at else ""
+    return f"{now.isoformat().replace('+00:00', 'Z')}_{place.rarity!r}_{time}_{place.account_id}"

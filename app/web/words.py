@@ -93,6 +93,24 @@ FRENCH: dict[str, str] = {
     "Back to the board": "Retour au tableau",
     "This cannot be asked.": "Cette demande n’est pas possible.",
     "accounts": "comptes",
+    "How unusual": "Rareté",
+    "Order": "Ordre",
+    "longest": "les plus longs",
+    "unusual first": "les plus inhabituels",
+    "Accounts, the most unusual silence first by their own rhythm. Times are UTC; local times are the subject’s.": (
+        "Comptes, le silence le plus inhabituel d’abord, selon leur propre rythme. Heures UTC ; les heures "
+        "locales sont celles de la personne."
+    ),
+    "What it is worth": "Ce qu’il vaut",
+    "ordinary": "ordinaire",
+    "unusual": "inhabituel",
+    "rare": "rare",
+    "too quiet to tell": "rien à en conclure",
+    "not enough history": "historique insuffisant",
+    "Of many accounts some are unusual by chance: of these about": (
+        "Sur beaucoup de comptes, certains sont inhabituels par hasard : de ceux-ci environ"
+    ),
+    "a day.": "par jour.",
 }
 
 

@@ -16,6 +16,7 @@ from app.config import Settings
 from app.main import create_app
 from app.web import signing, words
 from tests.api.conftest import NOW, Api, Clock
+from tests.api.fitting import fit_all
 from tests.api.seeding import watch
 
 TEMPLATES = Path(words.__file__).parent / "templates"
@@ -199,3 +200,36 @@ async def test_a_lost_database_is_a_page_too(api: Api) -> None:
     answer = await signed_in(api).get("/")
     assert answer.status_code == 503
     assert "The database does not answer now" in answer.text
+
+
+async def test_the_pages_say_how_unusual_a_silence_is(api: Api) -> None:
+    often = [240 + 6 * number + number % 3 for number in range(300)]
+    stopped = await watch(api.engine, "stopped", posts=often, covered=((2200, 0.1),))
+    await watch(api.engine, "rarely", posts=(400, 1000, 1900), covered=((2200, 0.1),))
+    await fit_all(api.engine, NOW)
+    text = (await signed_in(api).get("/?sort=unusual")).text
+    assert text.index("<bdi>Stopped") < text.index("<bdi>Rarely")
+    assert "times a year" in text
+    assert "not enough history" in text
+    longest = (await signed_in(api).get("/")).text
+    assert longest.index("<bdi>Rarely") < longest.index("<bdi>Stopped")
+    french = (await signed_in(api).get(f"/accounts/{stopped.public_id}?lang=fr")).text
+    assert "D’après son propre rythme, ce compte reste 9 jours ou plus sans publication visible" in french
+    assert (await signed_in(api).get("/?sort=best")).status_code == 422
+    assert (await signed_in(api).get("/?sort=unusual&after=x_y_z_1")).status_code == 422
+
+
+async def test_the_order_by_rarity_goes_on_over_pages(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.web.board.ROWS", 1)
+    for name, last in (("one", 100), ("two", 240), ("three", 30)):
+        hours = [last + 6 * number + number % 3 for number in range(300)]
+        await watch(api.engine, name, posts=hours, covered=((2200, 0.1),))
+    await watch(api.engine, "none", outcome=None)
+    await fit_all(api.engine, NOW)
+    seen, path = [], "/?sort=unusual"
+    while path:
+        text = (await signed_in(api).get(path)).text
+        seen += re.findall(r"<a href=\"/accounts/[^>]+><bdi>(\w+)", text)
+        onward = [attrs["href"] for tag, attrs in Reader(text).tags if tag == "a" and attrs.get("rel") == "next"]
+        path = str(onward[0]) if onward else ""
+    assert seen == ["Two", "One", "Three", "None"]
