@@ -1,9 +1,9 @@
 """The way to the database: one pool of asyncpg connections under SQLAlchemy Core.
 
-May assume a PostgreSQL of version 15 or newer. Promises: no statement runs longer than its limit; a server that was
-restarted, replaced or made read-only is noticed at the first failing statement, and the whole pool is then given up,
-so that the next attempt, seconds later, has fresh connections; addresses in the form of libpq are understood
-(``postgres://``, sockets, several hosts, ``sslmode``).
+May assume a PostgreSQL of version 15 or newer. Promises: no statement runs longer than its limit, no transaction stays
+open for long with nothing asked in it; a server that was restarted, replaced or made read-only is noticed at the first
+failing statement, and the whole pool is then given up, so that the next attempt, seconds later, has fresh connections;
+addresses in the form of libpq are understood (``postgres://``, sockets, several hosts, ``sslmode``).
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ __all__ = ["AsyncConnection", "AsyncEngine", "create_engine"]
 LOST = frozenset({"25006", "57P01", "57P02", "57P03"})
 #: A pooled connection that was idle for longer is asked whether it lives before it is used.
 PING_AFTER_S = 1.0
+#: A process that was frozen in the midst of a transaction holds its row locks for no longer: then others go on.
+IDLE_IN_TRANSACTION_S = 30
 _SCHEMES = ("postgres", "postgresql", "postgresql+asyncpg")
 
 
@@ -78,6 +80,7 @@ def create_engine(
     settings = {
         "application_name": application_name,
         "statement_timeout": str(int(limit.total_seconds() * 1000)),
+        "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_S}s",
         "timezone": "UTC",
         **(server_settings or {}),
     }

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.errors import ConfigError
 from app.storage.embedded import EmbeddedServer
-from app.storage.engine import create_engine
+from app.storage.engine import IDLE_IN_TRANSACTION_S, create_engine
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
@@ -41,6 +41,22 @@ async def test_a_statement_ends_at_its_limit(database_url: str) -> None:
         with pytest.raises(DBAPIError) as caught:
             await connection.execute(text("SELECT pg_sleep(5)"))
     assert getattr(caught.value.orig, "sqlstate", None) == "57014"
+    await engine.dispose()
+
+
+async def test_locks_of_a_process_that_is_frozen_in_a_transaction_are_given_up(database_url: str) -> None:
+    usual = create_engine(database_url)
+    async with usual.connect() as connection:
+        shown = await connection.scalar(text("SHOW idle_in_transaction_session_timeout"))
+        assert shown == f"{IDLE_IN_TRANSACTION_S}s"
+    await usual.dispose()
+    engine = create_engine(database_url, server_settings={"idle_in_transaction_session_timeout": "100ms"})
+    async with engine.connect() as frozen, engine.connect() as other:
+        lock = text("SELECT pg_advisory_xact_lock(7)")
+        await frozen.execute(lock)
+        await other.execute(lock)
+        with pytest.raises(DBAPIError):
+            await frozen.execute(text("SELECT 1"))
     await engine.dispose()
 
 
