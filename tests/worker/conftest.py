@@ -133,7 +133,7 @@ def rows(engine: AsyncEngine) -> Callable[..., Any]:
     async def read(name: str) -> list[dict[str, Any]]:
         table = event_tables.metadata.tables[name]
         async with engine.connect() as conn:
-            found = await conn.execute(select(table))
+            found = await conn.execute(select(table).order_by(table.columns[0]))
             return [dict(row._mapping) for row in found]
 
     return read

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from app import metrics
 from app.domain.rules import NewRule
@@ -53,7 +54,7 @@ async def test_what_a_post_ended_is_counted_against_what_is_borne(ctx: Context) 
     assert 'quietwatch_false_alarms{which="borne"} 2.0' in shown
 
 
-async def test_a_rule_that_drifts_is_named_once(ctx: Context, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_rule_that_drifts_is_named_once(ctx: Context) -> None:
     async with ctx.engine.begin() as conn:
         account = await histories.add_account(conn, "one")
         new = NewRule("adaptive", false_alarms=0.1, least=DAY, greatest=9 * DAY)
@@ -61,9 +62,10 @@ async def test_a_rule_that_drifts_is_named_once(ctx: Context, capsys: pytest.Cap
     for number in range(5):
         await told(ctx, account.id, rule.id, 2 * number + 1)
     watching = Watching(ctx)
-    await watching.look(NOW)
-    await watching.look(NOW)
-    assert capsys.readouterr().out.count(rule.public_id) == 1
+    with capture_logs() as logs:
+        await watching.look(NOW)
+        await watching.look(NOW)
+    assert str(logs).count(rule.public_id) == 1
 
 
 @pytest.mark.parametrize(
