@@ -13,6 +13,8 @@ from app.demo.origin import Served
 from app.demo.world import Event, Persona
 
 BACKDATED = timedelta(days=1)
+#: So many posts of a feed may be pinned, by the rules: a first page of no more proves nothing behind its own look.
+FLOATING = 3
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Oracle:
         self._first_known = _first_known(self.events, served)
         self._counted = _counted(persona, served)
         self._runs = _runs(persona, served, margin)
+        self.blind_before = _blind_before(persona, served, margin)
+        """Nothing before was provable when the account was first seen; None where the first page proved more."""
 
     def within(self, start: datetime, end: datetime) -> list[Event]:
         """Events that claim a time in [start, end)."""
@@ -107,6 +111,17 @@ def _counted(persona: Persona, served: list[Served]) -> list[datetime]:
         elif not look.counter:
             count = persona.count(look.at)
     return found
+
+
+def _blind_before(persona: Persona, served: list[Served], margin: timedelta) -> datetime | None:
+    """By docs/truth.md, "When a page joins": "on a first look at a short page, at p: then nothing before is claimed".
+
+    What Mastodon lists is in a guaranteed order, and it says where its list ends; a feed does neither.
+    """
+    first = min((look for look in served if not look.counter), key=lambda look: look.at, default=None)
+    if first is None or persona.format == "mastodon" or first.shown > FLOATING:
+        return None
+    return first.at - margin
 
 
 def _first_known(events: list[Event], served: list[Served]) -> dict[str, datetime]:

@@ -2,7 +2,8 @@
 
 Used by ``bench.replay --rules``. The judge knows what was posted and what the origins really showed; it shares no code
 with the product. Silences of 48 hours between posts that some page showed are the true ones; those that no observer of
-the same pages could have proven are counted apart.
+the same pages could have proven are counted apart. A silence that began before the first look, where that look proved
+nothing behind itself (``Oracle.blind_before``), must be told once that long has been seen, not before and not later.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ from bench.replay_world import Replay
 
 LENGTH = timedelta(hours=48)
 TICK = timedelta(microseconds=1)
+FAULTS = ("missed", "twice", "invented", "at_another_time", "wrong_resumed")
+TOLD = (
+    *("true_crossings", "told_quiet", "told_resumed", "revised"),
+    *("unprovable", "provable_later", "told_behind_a_hole"),
+)
 #: The platform itself was down for everybody: every host answers with errors then.
 REAL_OUTAGES = (
     Interval(datetime(2020, 7, 15, 22, 20, tzinfo=UTC), datetime(2020, 7, 16, 0, 20, tzinfo=UTC)),
@@ -68,12 +74,10 @@ async def judge(engine: AsyncEngine, oracles: dict[int, Oracle], replay: Replay)
     found = Verdict()
     async with engine.connect() as conn:
         for account_id, oracle in oracles.items():
-            _judge_account(found, await _log(conn, account_id), oracle, replay.starts_at, replay.ends_at)
+            judge_account(found, await _log(conn, account_id), oracle, replay.starts_at, replay.ends_at)
         sources_told = await fetch(conn, "select count(*) from events where type = 'source.degraded'")
     counts = found.counts
-    names = ("true_crossings", "told_quiet", "told_resumed", "revised", "unprovable")
-    faults = ("missed", "twice", "invented", "at_another_time", "wrong_resumed")
-    figures: dict[str, Any] = {name: counts[name] for name in (*names, *faults)}
+    figures: dict[str, Any] = {name: counts[name] for name in (*TOLD, *FAULTS)}
     figures["degraded_told"] = sources_told[0][0]
     late = sorted(found.delays)
     figures["deadline_to_record_p50_s"] = late[len(late) // 2] if late else None
@@ -93,7 +97,8 @@ async def _log(conn: AsyncConnection, account_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _judge_account(found: Verdict, log: list[dict[str, Any]], oracle: Oracle, begins: datetime, end: datetime) -> None:
+def judge_account(found: Verdict, log: list[dict[str, Any]], oracle: Oracle, begins: datetime, end: datetime) -> None:
+    """Judge what was told of one account, as ``_log`` gives it, from the first look at ``begins`` to ``end``."""
     known = sorted(_counted(oracle), key=lambda each: each.claimed_at)
     times = [each.claimed_at for each in known]
     quiets = [each for each in log if each["type"] == "quiet"]
@@ -103,11 +108,7 @@ def _judge_account(found: Verdict, log: list[dict[str, Any]], oracle: Oracle, be
     standing = {each["at"] for each in quiets if _stamp(each["at"]) not in revised}
     if len(quiets) != len({each["at"] for each in quiets}):
         found.blame("twice", f"{known[0].native_id}: {[each['at'] for each in quiets]}")
-    true = {
-        one + LENGTH: following
-        for one, following in zip(times, [*times[1:], None], strict=False)
-        if begins <= one + LENGTH <= end and (following is None or following - one >= LENGTH)
-    }
+    true = _crossings(found, times, oracle.blind_before, begins, end)
     for deadline in true:
         _judge_crossing(found, deadline, standing, oracle, end)
     for each in quiets:
@@ -126,6 +127,27 @@ def _counted(oracle: Oracle) -> list[Event]:
         for event in oracle.events
         if oracle.known_from(event) is not None and event.appears_at - event.claimed_at <= BACKDATED
     ]
+
+
+def _crossings(
+    found: Verdict, times: list[datetime], blind_before: datetime | None, begins: datetime, end: datetime
+) -> dict[datetime, datetime | None]:
+    """When something must be told, and the post that ended that silence.
+
+    A silence of which nothing was provable before ``blind_before`` counts from there; one that ended sooner is not to
+    be told at all.
+    """
+    true: dict[datetime, datetime | None] = {}
+    for one, following in zip(times, [*times[1:], None], strict=True):
+        deadline, provable = one + LENGTH, max(one, blind_before or one) + LENGTH
+        if (following is not None and following < deadline) or not begins <= provable <= end:
+            continue
+        if following is None or following >= provable:
+            true[provable] = following
+            found.counts["provable_later"] += provable != deadline
+        elif begins <= deadline:
+            found.counts.update(["true_crossings", "unprovable"])
+    return true
 
 
 def _judge_crossing(found: Verdict, deadline: datetime, standing: set[datetime], oracle: Oracle, end: datetime) -> None:
@@ -150,6 +172,8 @@ def _judge_quiet(
     start = deadline - LENGTH + TICK
     if oracle.fault("silent", start, deadline, recorded) is not None:
         found.blame("invented", f"{oracle.events[0].native_id}: quiet at {deadline}, told at {recorded}")
+    elif oracle.blind_before is not None and begins <= deadline < oracle.blind_before + LENGTH:
+        found.blame("at_another_time", f"{oracle.events[0].native_id}: {deadline}, before it was provable")
     elif deadline in true and not told["data"]["retrospective"]:
         found.delays.append((recorded - deadline).total_seconds())
     elif deadline not in true and deadline in standing and deadline >= begins:
@@ -167,6 +191,6 @@ def _stamp(at: datetime) -> str:
 
 
 def promised(figures: dict[str, Any]) -> bool:
-    """Every true crossing that can be known, once, at its deadline; nobody quiet because of an outage."""
-    faults = ("missed", "twice", "invented", "at_another_time", "wrong_resumed")
-    return figures["true_crossings"] > 0 and not any(figures[name] for name in faults)
+    """Every true crossing that can be known, once, at its deadline, or where the first look proved nothing behind
+    itself, as soon as it is provable; nobody quiet because of an outage."""
+    return figures["true_crossings"] > 0 and not any(figures[name] for name in FAULTS)

@@ -46,6 +46,8 @@ class Served:
     complete: bool
     """The page reached the first event."""
     counter: bool = False
+    shown: int = 0
+    """Posts on the page, pinned ones included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +157,9 @@ class Origin:
             complete = False
         else:
             complete = True
-        note = Served(persona.name, at, events[-1].claimed_at if events else None, complete)
-        shown = _disturbed(self._with_pinned(persona, events, at), fault, at)
+        listed = self._with_pinned(persona, events, at)
+        note = Served(persona.name, at, events[-1].claimed_at if events else None, complete, shown=len(listed))
+        shown = _disturbed(listed, fault, at)
         content_type, write = _FEED_TYPES[persona.format]
         headers: tuple[tuple[str, str], ...] = (("content-type", content_type),)
         if persona.max_age is not None:
@@ -175,7 +178,7 @@ class Origin:
         before = persona.find(query.get("max_id", [""])[0])
         events = persona.recent(at, limit, before)
         complete = len(events) < limit
-        note = Served(persona.name, at, events[-1].claimed_at if events else None, complete)
+        note = Served(persona.name, at, events[-1].claimed_at if events else None, complete, shown=len(events))
         number = self._ids[persona.name]
         headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
         if events and not complete:
