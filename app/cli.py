@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from app.commands import admin, answers, events, hooks, keys, notifiers, rules, serving, watching
+from app.commands import admin, answers, events, hooks, keys, notifiers, rules, serving, showing, watching
 from app.main import version
 
 app = typer.Typer(
@@ -29,7 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "import": watching.import_file,
     "poll": watching.poll,
     "silence": answers.silence,
-    "show": answers.show,
+    "show": showing.show,
     "participation": answers.participation,
     "export": answers.export,
     "events": events.events,

@@ -1,17 +1,16 @@
-"""``silence``, ``show``, ``participation`` and ``export``: the questions, asked of the API inside this process."""
+"""``silence``, ``participation`` and ``export``: questions about many, asked of the API inside this process."""
 
 from __future__ import annotations
 
 import sys
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
-from app.commands import output, runtime
-from app.commands.local import LocalApi, ask
+from app.commands import cells, output, runtime
+from app.commands.local import ask
 from app.commands.options import AsJson, AsOf, DataDir, Kinds, Platform, Subject, Tag
 from app.errors import BadInput
 
@@ -26,6 +25,9 @@ def silence(
     subject: Subject = None,
     state: Annotated[list[str] | None, typer.Option(help="quiet, active or unknown; repeat it.")] = None,
     least: Annotated[str, typer.Option("--min", help="From which length on a silence is quiet (ISO 8601).")] = "P7D",
+    sort: Annotated[str, typer.Option(help="longest, or unusual: the most unusual by each one's own rhythm first.")] = (
+        "longest"
+    ),
     kinds: Kinds = None,
     as_of: AsOf = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many accounts.")] = 100,
@@ -34,7 +36,7 @@ def silence(
 ) -> None:
     """Who is quiet, since when, and how we know. Exit code 0 whatever the answer is.
 
-    quietwatch silence --tag pledged --min P2D
+    quietwatch silence --tag pledged --min P2D --sort unusual
     """
     params = {
         "tag": tag,
@@ -42,6 +44,7 @@ def silence(
         "subject": subject,
         "state": state,
         "min": least,
+        "sort": sort,
         "kinds": kinds,
         "as_of": as_of,
         "limit": limit,
@@ -50,35 +53,16 @@ def silence(
     if as_json:
         output.print_json(board)
         return
-    columns = ("account", "state", "last post", "proven", "possible", "observed until", "why")
-    rows = [_board_row(item) for item in board["items"]]
-    output.print_table(columns, rows, f"Silence as of {_at(board['at'])}; quiet from {board['min']} on")
+    by_chance = board["by_chance"]
+    output.print_table(
+        ("account", *cells.STANDING, *(["how unusual"] if by_chance else []), "why"),
+        [_board_row(item, weighed=bool(by_chance)) for item in board["items"]],
+        f"Silence as of {cells.at(board['at'])}; quiet from {board['min']} on",
+    )
+    if by_chance:
+        output.console.print(output.plain(_by_chance(by_chance)))
     if board["next"]:
         output.aside.print("There are more; raise --limit or narrow the question.")
-
-
-def show(
-    account: Annotated[str, typer.Argument(help="Id, natural key, handle or profile link.")],
-    as_json: AsJson = False,
-    data_dir: DataDir = None,
-) -> None:
-    """Everything about one account: its silence, streaks, coverage and last looks."""
-    base = "/v1/accounts/" + quote(account, safe="")
-
-    async def gather(api: LocalApi) -> dict[str, Any]:
-        return {
-            "account": await api.read(base),
-            "silence": await api.read(f"{base}/silence"),
-            "streaks": (await api.read(f"{base}/streaks", {"limit": 5}))["items"],
-            "coverage": (await api.read(f"{base}/coverage", {"limit": 10}))["items"],
-            "polls": (await api.read(f"{base}/polls", {"limit": 10}))["items"],
-        }
-
-    found = ask(data_dir, gather)
-    if as_json:
-        output.print_json(found)
-        return
-    _print_account(found)
 
 
 def participation(
@@ -140,75 +124,32 @@ def export(
         output.aside.print(f"{len(body)} bytes written to {to}")
 
 
-def _at(value: str | None) -> str:
-    return output.instant(datetime.fromisoformat(value)) if value else "-"
+def _board_row(item: dict[str, Any], *, weighed: bool) -> tuple[Any, ...]:
+    unusual = [cells.how_unusual(item)] if weighed else []
+    return (cells.name(item["account"]), *cells.standing(item), *unusual, cells.why(item))
 
 
-def _length(seconds: float | None) -> str:
-    return output.length(timedelta(seconds=seconds)) if seconds is not None else "-"
+def _by_chance(found: dict[str, Any]) -> str:
+    """What a list of so many accounts shows on an ordinary day: of many, some are unusual by chance."""
+    if not found["judged"]:
+        return "None of the accounts has history enough to say how unusual its silence is."
+    accounts = "1 account" if found["judged"] == 1 else f"{found['judged']} accounts"
+    unusual, rare = (_about(found[name]) for name in ("unusual_a_day", "rare_a_day"))
+    return f"By chance alone {unusual} of the {accounts} with history enough turn unusual a day, and {rare} rare."
 
 
-def _board_row(item: dict[str, Any]) -> tuple[Any, ...]:
-    streak = item["streak"]
-    last = item["last_post"]
-    return (
-        _name(item["account"]),
-        item["state"],
-        _at(last and last["posted_at"]),
-        _length(streak["proven_seconds"]),
-        _length(streak["possible_seconds"]),
-        _at(streak["observed_until"]),
-        item["note"] if item["state"] == "unknown" else "",
-    )
+def _about(number: float) -> str:
+    return f"about {number:.1f}" if number >= 0.05 else "fewer than 0.1"
 
 
 def _participant_row(item: dict[str, Any]) -> tuple[Any, ...]:
     evidence = item["evidence"]
     first = evidence[0] if isinstance(evidence, list) and evidence else evidence
     return (
-        _name(item["account"]),
+        cells.name(item["account"]),
         item["answer"],
-        (first["url"] or _at(first["posted_at"])) if first else "",
+        (first["url"] or cells.at(first["posted_at"])) if first else "",
         f"{item['covered_share']:.0%}",
-        _length(item["largest_gap_seconds"] or None),
+        cells.length(item["largest_gap_seconds"] or None),
         item["note"],
-    )
-
-
-def _name(account: dict[str, Any]) -> str:
-    address = account["handle"].removeprefix("https://").removeprefix("http://")
-    return (
-        f"{account['subject']} ({account['platform']}:{address})"
-        if account["subject"]
-        else f"{account['platform']}:{address}"
-    )
-
-
-def _print_account(found: dict[str, Any]) -> None:
-    account, answer = found["account"], found["silence"]
-    output.console.print(output.plain(f"{_name(account)}  {account['profile_url']}"))
-    output.print_table(
-        ("state", "last post", "proven", "possible", "observed until", "why"),
-        [_board_row(answer | {"account": account})[1:]],
-    )
-    output.print_table(
-        ("streak since", "until", "proven", "possible"),
-        [
-            (_at(s["since"]), _at(s["until"]), _length(s["proven_seconds"]), _length(s["possible_seconds"]))
-            for s in found["streaks"]
-        ],
-        "Latest streaks",
-    )
-    output.print_table(
-        ("covered from", "to", "seen"),
-        [(_at(c["start"]), _at(c["end"]), c["seen"]) for c in found["coverage"]],
-        "Coverage",
-    )
-    output.print_table(
-        ("looks", "from", "to", "outcome", "new posts", "detail"),
-        [
-            (p["looks"], _at(p["first_at"]), _at(p["last_at"]), p["outcome"], p["new_posts"], p["detail"] or "")
-            for p in found["polls"]
-        ],
-        "Latest looks",
     )

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 #: Columns of a table that goes into a file or a pipe.
-_WIDE = 160
+_WIDE = 180
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 aside = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
@@ -30,9 +30,11 @@ def print_json(value: Any) -> None:
     sys.stdout.flush()
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """A plain table; cells are text, never markup."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None, *, headed: bool = True
+) -> None:
+    """A plain table; cells are text, never markup. ``headed``: the columns are named above them."""
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold", show_header=headed)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

@@ -37,7 +37,7 @@ def test_the_board_for_people_and_for_programs(watching: Program) -> None:
     assert "quiet" in line
     assert "9 d 0 h" in line
     [line] = [line for line in table.out.splitlines() if "@lost" in line]
-    assert "unknown, because the source could not be reached" in line
+    assert "unknown, because the source could not be" in line
     assert watching("silence", "--tag", "none", "--json").json["items"] == []
     quiet = watching("silence", "--state", "quiet", "--min", "P1D", "--limit", "1", "--json").json
     assert [item["state"] for item in quiet["items"]] == ["quiet"]
