@@ -35,6 +35,8 @@ class Ground:
     corpus: Path
     deadline_seconds: float
     pool: ParsePool
+    slack_seconds: float = 0.5
+    """How much later than its limit a thing may end; more on a machine that is known to be busy."""
 
     def fetcher(self, guard: Guard | None = None, trust: bool = True) -> Fetcher:
         """The service's fetcher; may reach loopback, and trusts the bench's own certificates unless told not to."""

@@ -10,7 +10,6 @@ why nor takes less time for one reason than for another: who may name an endpoin
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -62,7 +61,8 @@ class Poster:
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> Sent:
         """One attempt. Nothing but cancellation gets out as an exception."""
-        began = time.monotonic()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._exchange(url, headers, body)
@@ -73,7 +73,7 @@ class Poster:
                 return Sent(error=error.reason)
         except (BadUrl, UnicodeError):
             pass
-        await asyncio.sleep(began + self._reach - time.monotonic())
+        await asyncio.sleep(began + self._reach - loop.time())
         return Sent(error="unreachable")
 
     def close(self) -> None:

@@ -28,11 +28,10 @@ from app.demo.faults import Fault, FaultWindow, Schedule
 from app.demo.origin import Origin
 from app.demo.world import Event, Persona, World, snowflake
 from app.domain.models import Interval
+from tests.waiting import LIMIT_S, until
 
 ROOT = Path(__file__).parent.parent.parent
 KEY = re.compile(r"\bqw_[A-Za-z0-9_-]{20,}")
-#: A command that takes longer hangs.
-LIMIT_S = 60.0
 #: Good rows of the long import.
 MANY = 493
 
@@ -166,11 +165,8 @@ class Serving:
 
     def wait(self, path: str = "/health/ready") -> None:
         """Until ``path`` answers 200."""
-        deadline = time.monotonic() + LIMIT_S
-        while self.ask(path)[0] != 200:
-            assert self.process.poll() is None, self.err
-            assert time.monotonic() < deadline, self.err
-            time.sleep(0.02)
+        until(lambda: self.ask(path)[0] == 200 or self.process.poll() is not None, lambda: self.err)
+        assert self.process.poll() is None, self.err
 
     def ask(self, path: str, key: str | None = None) -> tuple[int, bytes]:
         """Status and body of a GET; status 0 while nothing listens."""

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.commands.conftest import KEY, Program, Town
+from tests.waiting import until
+
+
+def states(board: str | bytes) -> set[str]:
+    """The states on a board in JSON."""
+    return {row["state"] for row in json.loads(board)["items"]}
 
 
 def test_first_start_second_start_kill_and_stop(data_dir: Path, town: Town) -> None:
@@ -34,10 +40,7 @@ def test_first_start_second_start_kill_and_stop(data_dir: Path, town: Town) -> N
         assert watched.code == 0, watched.err
         [account] = json.loads(first.ask("/v1/accounts", key)[1])["items"]
         assert account["handle"].startswith("@daily@")
-        deadline = time.monotonic() + 30
-        while (board := json.loads(first.ask("/v1/silence", key)[1])["items"])[0]["state"] != "active":
-            assert time.monotonic() < deadline, board
-            time.sleep(0.05)
+        until(lambda: states(first.ask("/v1/silence", key)[1]) == {"active"}, lambda: first.err)
         assert program("silence", "--json").json["items"][0]["state"] == "active"
 
         first.kill()
@@ -56,10 +59,10 @@ def test_first_start_second_start_kill_and_stop(data_dir: Path, town: Town) -> N
 def test_a_worker_alone_polls_and_stops(program: Program, town: Town) -> None:
     program("watch", town.profile("daily"), town.feed("weekly"), "--no-look")
     with program.work() as worker:
-        deadline = time.monotonic() + 30
-        while {row["state"] for row in program("silence", "--json").json["items"]} != {"active", "quiet"}:
-            assert worker.process.poll() is None, worker.err
-            assert time.monotonic() < deadline, worker.err
+        looked = {"active", "quiet"}
+        board = partial(program, "silence", "--json")
+        until(lambda: states(board().out) == looked or worker.process.poll() is not None, lambda: worker.err)
+        assert worker.process.poll() is None, worker.err
         assert worker.stop() < 20
         assert worker.process.returncode == 0
         assert "Traceback" not in worker.err

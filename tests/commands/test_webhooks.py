@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
-import time
 
 from app.webhooks.signing import read_secret
-from tests.commands.conftest import LIMIT_S, ROOT, Program, free_port
-
-
-def wait_for(port: int) -> None:
-    """Until somebody listens there."""
-    until = time.monotonic() + LIMIT_S
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except ConnectionRefusedError:
-            assert time.monotonic() < until, "nobody listens"
-            time.sleep(0.05)
-        else:
-            return
+from tests.commands.conftest import ROOT, Program, free_port
+from tests.waiting import LIMIT_S, listens, until
 
 
 def test_an_endpoint_is_added_tested_and_looked_at(program: Program) -> None:
@@ -37,6 +23,7 @@ def test_an_endpoint_is_added_tested_and_looked_at(program: Program) -> None:
         program.work(),
         subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as listener,
     ):
+        until(lambda: listens(port), "nobody listens")
         tested = program("webhook", "test", made["id"], "--wait", "60", "--json")
         out, _ = listener.communicate(timeout=LIMIT_S)
     line = json.loads(out)

@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -31,6 +30,7 @@ from app.worker import poll
 from app.worker.clock import Clock
 from app.worker.context import Context
 from app.worker.intake import Report
+from tests.waiting import LIMIT_S, listens, until
 
 #: One process in the foreground, as whoever runs the tests; nothing outside its directory is written.
 CONFIG = """
@@ -75,7 +75,6 @@ http {{
   }}
 }}
 """
-START_LIMIT_S = 10.0
 
 
 def find() -> str:
@@ -146,19 +145,13 @@ def running_nginx() -> Iterator[Nginx]:
         yield Nginx(home, f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
-        process.wait(START_LIMIT_S)
+        process.wait(LIMIT_S)
         shutil.rmtree(home, ignore_errors=True)
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
-    deadline = time.monotonic() + START_LIMIT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.01)
-    pytest.fail(f"nginx did not start: {(home / 'error.log').read_text() if process.poll() else 'no answer'}")
+    until(lambda: listens(port) or process.poll() is not None, "nginx does not answer")
+    assert process.poll() is None, f"nginx did not start: {(home / 'error.log').read_text()}"
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +17,7 @@ from app.errors import AlreadyRunning, ConfigError, Unavailable
 from app.storage import cluster as files
 from app.storage.embedded import EmbeddedServer
 from app.storage.system_user import with_passage
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = """
@@ -71,13 +71,6 @@ def runs(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
-
-
-def wait_for_end(pid: int, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while runs(pid):
-        assert time.monotonic() < deadline, "the server outlived its starter"
-        os.sched_yield()
 
 
 async def test_it_starts_answers_keeps_its_data_and_stops(data_dir: Path) -> None:
@@ -143,14 +136,14 @@ async def test_a_killed_process_takes_its_server_along_and_the_next_start_recove
         assert await ask(server.url, "SELECT a FROM kept") == 7
     finally:
         server.stop()
-    wait_for_end(pid)
+    until(lambda: not runs(pid), "the server outlived its starter")
 
 
 def test_without_a_next_start_the_server_ends_by_itself(data_dir: Path) -> None:
     process = another_process(data_dir)
     pid = int(first_line(process))
     kill(process)
-    wait_for_end(pid)
+    until(lambda: not runs(pid), "the server outlived its starter")
 
 
 async def test_a_server_whose_watcher_died_too_is_ended_by_the_next_start(data_dir: Path) -> None:

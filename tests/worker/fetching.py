@@ -17,6 +17,7 @@ from app.domain.models import Failure
 from app.platforms.base import Request, Response
 from app.worker.fetch import Validators
 from bench.rawserver import Script, loopback_fetcher, serve
+from tests.waiting import SkippingLoop
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -24,19 +25,31 @@ CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 CERTAINTY = trustme.CA()
 
 
-def on_both_loops(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a coroutine test on asyncio's own loop and on uvloop, which the service uses."""
+Test = Callable[..., Coroutine[Any, Any, None]]
 
-    @pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-    @functools.wraps(test)
-    def run(new_loop: Callable[[], asyncio.AbstractEventLoop], **arguments: Any) -> None:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(test(**arguments))
 
-    own = inspect.signature(test)
-    loop = inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)
-    vars(run)["__signature__"] = own.replace(parameters=[*own.parameters.values(), loop])  # what pytest looks at
-    return cast(Callable[..., None], run)
+def on_loops(**loops: Callable[[], asyncio.AbstractEventLoop]) -> Callable[[Test], Callable[..., None]]:
+    """Run a coroutine test on each of these loops."""
+
+    def decorate(test: Test) -> Callable[..., None]:
+        @pytest.mark.parametrize("new_loop", loops.values(), ids=loops.keys())
+        @functools.wraps(test)
+        def run(new_loop: Callable[[], asyncio.AbstractEventLoop], **arguments: Any) -> None:
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                runner.run(test(**arguments))
+
+        own = inspect.signature(test)
+        loop = inspect.Parameter("new_loop", inspect.Parameter.KEYWORD_ONLY)
+        vars(run)["__signature__"] = own.replace(parameters=[*own.parameters.values(), loop])  # what pytest looks at
+        return cast(Callable[..., None], run)
+
+    return decorate
+
+
+#: asyncio's own loop, and uvloop, which the service uses.
+on_both_loops = on_loops(asyncio=asyncio.new_event_loop, uvloop=uvloop.new_event_loop)
+#: A loop on which waiting takes no time.
+on_skipping_loop = on_loops(skipping=SkippingLoop)
 
 
 async def look(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from app.worker.clients import Clients
 from app.worker.connection import Connection
 from app.worker.guard import Guard
 from app.worker.urls import split_url
 from bench.rawserver import LOOPBACK, always, answer, serve
+from tests.worker.fetching import on_skipping_loop
 
 
 async def ask(clients: Clients, url: str) -> int:
@@ -45,31 +47,41 @@ async def test_a_connection_closed_meanwhile_costs_one_more_dial() -> None:
         clients.close()
 
 
+@on_skipping_loop
 async def test_no_more_idle_than_allowed_and_no_longer() -> None:
-    clients = made(most_idle=2, idle_seconds=0.05)
+    clients = made(most_idle=2, idle_seconds=60)
     async with serve(always(answer())) as a, serve(always(answer())) as b, serve(always(answer())) as c:
         for server in (a, b, c):
             await ask(clients, server.url)
         assert clients.idle == 2
         await ask(clients, a.url)  # the oldest had to go
         assert (a.connections, c.connections) == (2, 1)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(59)
+        assert clients.idle == 2
+        await asyncio.sleep(2)
         assert clients.idle == 0
 
 
 async def test_bytes_nobody_asked_for_end_the_connection() -> None:
     clients = made()
+    answered, ended = asyncio.Event(), asyncio.Event()
 
     async def chatty(head: bytes, writer: asyncio.StreamWriter) -> bool:
         writer.write(answer(body=b"x"))
-        await writer.drain()
-        await asyncio.sleep(0.01)
-        writer.write(answer("500 Not yours", body=b"poison"))
-        return True
+        await answered.wait()
+        with contextlib.suppress(ConnectionError):
+            while True:  # until the other side has hung up
+                writer.write(answer("500 Not yours", body=b"poison"))
+                await writer.drain()
+                await asyncio.sleep(0)
+        ended.set()
+        return False
 
     async with serve(chatty) as server:
         assert await ask(clients, server.url) == 200
-        await asyncio.sleep(0.05)
+        assert clients.idle == 1
+        answered.set()
+        await ended.wait()
         assert await ask(clients, server.url) == 200
         assert server.connections == 2
         clients.close()

@@ -14,6 +14,7 @@ from app.domain.models import Failure
 from app.platforms.base import Request, Response
 from app.worker import clients as clients_module
 from app.worker.clients import verified_tls
+from app.worker.connection import Connection
 from app.worker.fetch import Fetcher
 from bench.rawserver import Script, always, answer, loopback_fetcher, serve
 from tests.worker.fetching import CERTAINTY, NOW, OK, on_both_loops, reason
@@ -65,12 +66,20 @@ async def test_tls_on_a_plain_port_and_the_other_way_round(monkeypatch: pytest.M
 
 
 @on_both_loops
-async def test_a_body_that_ends_without_saying_so_is_cut() -> None:
+async def test_a_body_that_ends_without_saying_so_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """No length and no close_notify: nobody can tell the end of such a body from a cut."""
+    heard = asyncio.Event()
+    take = Connection.data_received
+
+    def hear(connection: Connection, data: bytes) -> None:
+        take(connection, data)
+        heard.set()
+
+    monkeypatch.setattr(Connection, "data_received", hear)
 
     async def rip(head: bytes, writer: asyncio.StreamWriter) -> bool:
         writer.write(OK + b"\r\n<rss>half")
-        await asyncio.sleep(0.05)  # until it is sent
+        await heard.wait()
         writer.transport.abort()
         return False
 

@@ -260,7 +260,7 @@ async def test_whoever_is_being_written_down_is_not_drawn_forward_and_not_waited
     source = sources.Source(Scope.PLATFORM, None, "mastodon", NOW, None, None)
     async with engine.begin() as look:
         await look.execute(select(states.c.account_id).where(states.c.account_id == busy).with_for_update())
-        async with asyncio.timeout(4), engine.begin() as conn:
+        async with asyncio.timeout(20), engine.begin() as conn:
             await sources.draw_forward(conn, source, NOW, 10, timedelta(0))
     async with engine.connect() as conn:
         due = dict(tuple(row) for row in await conn.execute(select(states.c.account_id, states.c.next_poll_at)))
