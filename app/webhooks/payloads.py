@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from app.domain import worth
 from app.domain.durations import format_duration
 from app.domain.events import EventType
-from app.domain.intervals import subtract
-from app.domain.models import KIND_NAMES, Interval, Kind, Post
+from app.domain.models import KIND_NAMES, Kind, Post
 from app.domain.rhythm.readings import silence_meaning
 from app.domain.rhythm.state import Rhythm
 from app.domain.rules import Rule
@@ -99,12 +98,10 @@ def meaning(rhythm: Rhythm, streak: Streak, at: datetime) -> Data | None:
 
     What no look covers is worth nothing.
     """
-    start = streak.starts_at
-    pieces = subtract([Interval(start, at)], streak.unobserved) if start is not None and start < at else ()
-    if start is None or not pieces:
+    length = worth.observed(streak, at)
+    if streak.starts_at is None or not length:
         return None
-    length = max(piece.length for piece in pieces)
-    return worth.figures(worth.weigh(silence_meaning(rhythm, start, at, streak.unobserved), length))
+    return worth.figures(worth.weigh(silence_meaning(rhythm, streak.starts_at, at, streak.unobserved), length))
 
 
 def _silence(told: Told) -> Data:

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain import sentences, worth
+from app.domain.marks import STEPS, marks_of
+from app.domain.models import Interval
 from app.domain.rhythm.ranks import Rank
 from app.domain.rhythm.readings import Reading, SilenceMeaning, WindowMeaning, silence_meaning
 from app.domain.rhythm.state import Rhythm
+from app.domain.silence import Streak
 from app.domain.worth import Worth
 from tests.domain.rhythms import DAY, HOUR, MONDAY, daily, rhythm, rhythms
 
@@ -117,3 +120,28 @@ def test_a_silence_without_figures_is_said_without_them() -> None:
     assert worth.cut(bare).times_a_year is None
     assert "would have been usual" not in sentences.of_silence(bare, "en")
     assert "any of its pauses" not in sentences.of_silence(bare, "en")
+
+
+def test_a_silence_is_weighed_by_its_longest_observed_part() -> None:
+    hole = Interval(MONDAY + 2 * DAY, MONDAY + 3 * DAY)
+    silent = Streak(MONDAY, None, proven=2 * DAY, possible=10 * DAY, unobserved=(hole,))
+    assert worth.observed(silent, MONDAY + 10 * DAY) == 7 * DAY
+    assert worth.observed(silent, MONDAY + 4 * DAY) == 2 * DAY
+    assert worth.observed(silent, MONDAY) == timedelta(0)
+    assert worth.observed(Streak(None, None, proven=DAY, possible=None), MONDAY + DAY) == timedelta(0)
+    unseen = Streak(MONDAY, None, timedelta(0), DAY, unobserved=(Interval(MONDAY, MONDAY + DAY),))
+    assert worth.observed(unseen, MONDAY + DAY) == timedelta(0)
+
+
+def test_a_list_says_of_a_silence_what_its_own_page_says_but_for_the_rank() -> None:
+    known = rhythm(daily(60))
+    marks = marks_of(known, max(daily(60)))
+    for step, moment in enumerate(marks.moments):
+        length = moment - marks.last_post
+        short = worth.by_marks(marks, length)
+        whole = worth.weigh(silence_meaning(known, marks.last_post, moment), length)
+        assert (short.length, short.posts, short.days, short.rank) == (length, whole.posts, whole.days, None)
+        assert (short.chance, short.times_a_year) == pytest.approx((whole.chance, whole.times_a_year), rel=1e-3)
+        assert short.times_a_year == (None if STEPS[step] > worth.MOST_TIMES else pytest.approx(STEPS[step]))
+    assert worth.by_marks(marks, 10 * DAY).expected_posts == pytest.approx(known.posts_a_day * 10)
+    assert worth.by_marks(marks, 2 * HOUR).chance is None

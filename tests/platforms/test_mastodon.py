@@ -125,6 +125,12 @@ def test_posts_of_another_account_are_no_page() -> None:
     assert refused(look) == (OutcomeName.UNREADABLE, "another_account")
 
 
+@pytest.mark.parametrize("id_", ["", "1\x00"])
+def test_a_post_whose_id_cannot_be_kept_makes_the_page_unreadable(id_: str) -> None:
+    look = PLATFORM.read(target(), answer([status("2"), status(id_)]))
+    assert refused(look) == (OutcomeName.UNREADABLE, "wrong_shape")
+
+
 @pytest.mark.parametrize(
     ("change", "outcome", "moved_to"),
     [

@@ -11,6 +11,7 @@ import pytest
 from app.domain.coverage import Covered
 from app.domain.events import EventType
 from app.domain.models import DEFAULT_KINDS, Interval, Kind, Post
+from app.domain.rhythm.fitting import fit
 from app.domain.rules import Rule
 from app.domain.silence import State, streaks
 from app.domain.transitions import Told
@@ -100,3 +101,18 @@ def test_sight_moves_and_names() -> None:
     assert (seen["until"], seen["unseen"]) == (T0 + DAY, "P1D")
     assert payloads.renamed(OWNER, "a", "b")["from"] == "a"
     assert payloads.moved(OWNER, "https://b.example/", followed=True)["to"] == "https://b.example/"
+
+
+def test_a_quiet_says_what_the_silence_is_worth_by_the_accounts_own_rhythm() -> None:
+    made = [T0 - n * DAY / 2 for n in range(120)]
+    rhythm = fit(made, [Interval(made[-1], T0)], "UTC", T0)
+    said = payloads.transition(QUIET, RULE, OWNER, link, rhythm=rhythm)["meaning"]
+    assert isinstance(said, dict)
+    assert said["reading"] in ("unusual", "rare")
+    assert said["expected_posts"] == pytest.approx(4, abs=1)
+    assert said["based_on"]["posts"] == 120
+    # Without a rhythm, without a post before it, or where no look covers it, nothing is said.
+    assert payloads.transition(QUIET, RULE, OWNER, link)["meaning"] is None
+    for streak in (replace(CLOSED, starts_at=None), replace(CLOSED, unobserved=(Interval(T0, T0 + 3 * DAY),))):
+        told = replace(QUIET, streak=streak)
+        assert payloads.transition(told, RULE, OWNER, link, rhythm=rhythm)["meaning"] is None
