@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.api import boards
 from app.api.boards import Sort
 from app.api.context import Context
+from app.api.lines import silence_row
 from app.api.replies import encode
-from app.api.silence import silence_row
 from app.commands.serving import settle_memory
 from app.config import Settings
 from app.domain.models import DEFAULT_KINDS
@@ -58,7 +58,7 @@ async def without(engine: AsyncEngine, shared: Context, limit: int) -> bytes:
     async with engine.connect() as conn:
         rows = await silence.board(conn, ROSTER, now=NOW, least=WEEK, limit=limit)
         totals = await silence.tally(conn, ROSTER, now=NOW, least=WEEK)
-    lines = [silence_row(shared, row.standing, row.streak, row.state, NOW) for row in rows]
+    lines = [silence_row(shared, row.standing, row.streak, row.state) for row in rows]
     return encode({"totals": totals, "items": lines})
 
 
@@ -78,7 +78,7 @@ async def with_meaning(engine: AsyncEngine, shared: Context, limit: int, sort: S
     async with engine.connect() as conn:
         found = await boards.page(conn, asked)
     lines = [
-        silence_row(shared, row.standing, row.streak, row.state, NOW) | found.meaning(row) for row in found.rows[:limit]
+        silence_row(shared, row.standing, row.streak, row.state) | found.meaning(row) for row in found.rows[:limit]
     ]
     return encode({"totals": found.totals, "by_chance": found.by_chance, "items": lines})
 

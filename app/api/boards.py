@@ -7,7 +7,7 @@ moment there is no meaning, and so no order by it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -16,10 +16,9 @@ from app.api.meanings import NoMeaning
 from app.domain.models import Kind
 from app.domain.silence import State
 from app.errors import BadInput
-from app.storage import silence, unusual, weights
+from app.storage import silence, unusual
 from app.storage.names import Selection
 from app.storage.silence import Row
-from app.storage.weights import Weight
 
 Sort = Literal["longest", "unusual"]
 
@@ -45,21 +44,24 @@ class Found:
 
     at: datetime
     rows: list[Row]
-    places: Mapping[int, list[Any]]
     totals: dict[State, int] | None = None
     by_chance: replies.Row | None = None
-    weights: Mapping[int, Weight] = field(default_factory=dict)
     none: NoMeaning | None = None
     """Why no row has a meaning."""
+    ranked: Mapping[int, unusual.Place] | None = None
+    """By how unusual it is, where that is the order."""
 
     def place(self, row: Row) -> list[Any]:
         """Where the board goes on after this row."""
-        return self.places[row.standing.account_id]
+        if self.ranked is None:
+            time, account_id = silence.place(row)
+            return [_iso(time), account_id]
+        rarity, time, account_id = self.ranked[row.standing.account_id]
+        return [self.at.isoformat(), rarity, _iso(time), account_id]
 
     def meaning(self, row: Row) -> replies.Row:
         """What the silence of this row is worth."""
-        weight = self.weights.get(row.standing.account_id)
-        found, why = (None, self.none) if self.none else meanings.of_weight(weight, row.streak)
+        found, why = (None, self.none) if self.none else meanings.of_weight(row.weight, row.streak)
         return {"meaning": found, "no_meaning": why}
 
 
@@ -72,22 +74,16 @@ async def page(conn: Any, asked: Asked) -> Found:
             raise BadInput("Meaning is of the default kinds and of now.", field="sort", hint=hint)
         return await _worked_out(conn, asked, none)
     if asked.sort == "unusual":
-        at, rows, places = await _by_rarity(conn, asked)
+        at, ranked = await _by_rarity(conn, asked)
+        rows, places = [row for row, _ in ranked], {place.account_id: place for _, place in ranked}
     else:
-        at, rows, places = asked.now, *(await _by_length(conn, asked))
+        at, rows, places = asked.now, await _by_length(conn, asked), None
     totals, judged = await unusual.tally(conn, asked.selection, now=at, least=asked.least)
-    return Found(
-        at,
-        rows,
-        places,
-        totals,
-        meanings.by_chance(judged),
-        await weights.weigh(conn, [(row.standing.account_id, row.streak) for row in rows]),
-    )
+    return Found(at, rows, totals, meanings.by_chance(judged), ranked=places)
 
 
-async def _by_length(conn: Any, asked: Asked) -> tuple[list[Row], dict[int, list[Any]]]:
-    rows = await silence.board(
+async def _by_length(conn: Any, asked: Asked) -> list[Row]:
+    return await silence.board(
         conn,
         asked.selection,
         now=asked.now,
@@ -95,24 +91,20 @@ async def _by_length(conn: Any, asked: Asked) -> tuple[list[Row], dict[int, list
         states=asked.states,
         after=_after(asked.place),
         limit=asked.limit + 1,
+        weighed=True,
     )
-    return rows, _places(rows)
 
 
-async def _by_rarity(conn: Any, asked: Asked) -> tuple[datetime, list[Row], dict[int, list[Any]]]:
+async def _by_rarity(conn: Any, asked: Asked) -> tuple[datetime, list[tuple[Row, unusual.Place]]]:
     """All pages are of the moment of the first: else what grows rarer meanwhile would be skipped."""
     at, after = asked.now, None
     if asked.place:
         time, rarity, last_post, account_id = asked.place
         at = datetime.fromisoformat(time)
         after = unusual.Place(rarity, datetime.fromisoformat(last_post) if last_post else None, account_id)
-    found = await unusual.board(
+    return at, await unusual.board(
         conn, asked.selection, now=at, least=asked.least, states=asked.states, after=after, limit=asked.limit + 1
     )
-    places = {
-        each.account_id: [at.isoformat(), each.rarity, _iso(each.last_post_at), each.account_id] for _, each in found
-    }
-    return at, [row for row, _ in found], places
 
 
 async def _worked_out(conn: Any, asked: Asked, none: NoMeaning) -> Found:
@@ -127,16 +119,11 @@ async def _worked_out(conn: Any, asked: Asked, none: NoMeaning) -> Found:
         after=_after(asked.place),
         limit=asked.limit + 1,
     )
-    return Found(asked.as_of or asked.now, rows, _places(rows), none=none)
+    return Found(asked.as_of or asked.now, rows, none=none)
 
 
 def _after(place: list[Any] | None) -> tuple[datetime | None, int] | None:
     return (datetime.fromisoformat(place[0]) if place[0] else None, int(place[1])) if place else None
-
-
-def _places(rows: Sequence[Row]) -> dict[int, list[Any]]:
-    places = map(silence.place, rows)
-    return {account_id: [_iso(time), account_id] for time, account_id in places}
 
 
 def _iso(time: datetime | None) -> str | None:

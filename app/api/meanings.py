@@ -116,7 +116,7 @@ def of_weight(weight: Weight | None, streak: Streak) -> tuple[Row | None, NoMean
         return None, NoMeaning.NOT_OBSERVED
     if weight is None:
         return None, NoMeaning.NOT_FITTED
-    _, reading, likely, times, expected, posts, days = weight
+    reading, likely, times, expected, posts, days = weight
     return {
         "reading": reading,
         "p_silent": likely,

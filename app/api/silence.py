@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import answers, boards, context, meanings, openapi, paging, reading, replies, sets, shapes, watched
+from app.api import answers, boards, context, lines, meanings, openapi, paging, reading, replies, sets, shapes, watched
 from app.api.history import AsOf, Kinds
 from app.api.routing import Route
 from app.api.watched import AccountKey
 from app.domain import silence as judge
 from app.domain.durations import format_duration
-from app.domain.models import DEFAULT_KINDS, Interval, Kind, OutcomeName, Post
-from app.domain.outcomes import Reason, explain_unknown
-from app.domain.reasons import why_unknown
+from app.domain.models import DEFAULT_KINDS, Interval, Kind
 from app.domain.rhythm.state import Rhythm
 from app.domain.silence import State, Streak
 from app.storage import names, rule_states, silence, streaks
@@ -86,9 +84,9 @@ async def read_silence(
         raise watched.missing()
     standing, streak, longest, rules, rhythm = found
     state = judge.state(streak, least, at)
-    row = silence_row(shared, standing, streak, state, at)
-    row["streak"] |= {**shapes.length("largest_gap", streak.largest_gap), **record_row(longest, streak, at)}
-    row["note"] = note(streak, state, row["reasons"], streak.largest_gap)
+    row = lines.silence_row(shared, standing, streak, state)
+    row["streak"] |= {**shapes.length("largest_gap", streak.largest_gap), **lines.record_row(longest, streak, at)}
+    row["note"] = lines.note(streak, state, row["reasons"], streak.largest_gap)
     none = meanings.why_none(chosen, moment)
     meaning, no_meaning = (None, none) if none else meanings.of_silence(rhythm, streak, at)
     payload = {
@@ -98,8 +96,8 @@ async def read_silence(
         **row,
         "meaning": meaning,
         "no_meaning": no_meaning,
-        "rule": rule_row(rules[0]) if rules else None,
-        "rules": [rule_row(each) for each in rules],
+        "rule": lines.rule_row(rules[0]) if rules else None,
+        "rules": [lines.rule_row(each) for each in rules],
     }
     facts = [chosen, min, moment, standing[10:], streak.starts_at, streak.proven, state, rules]
     facts += [meaning["reading"], meaning["based_on"]] if meaning else []
@@ -121,20 +119,6 @@ async def _one(
     open_ = await silence.open_streaks(conn, [account_id], now=as_of or now, kinds=kinds, as_of=as_of)
     rules = await rule_states.briefs_of(conn, account_id) if as_of is None else ()
     return standings[account_id], open_[account_id], None, rules, None
-
-
-def rule_row(brief: Brief) -> replies.Row:
-    """What a rule makes of the account."""
-    return {
-        "id": brief.public_id,
-        "name": brief.name,
-        "kind": brief.kind,
-        "state": brief.state,
-        "since": brief.since,
-        "quiet_since": brief.since if brief.state == State.QUIET else None,
-        "deadline": brief.deadline,
-        "held_since": brief.held_since,
-    }
 
 
 @router.get("/silence", summary="The board", responses=openapi.lists(answers.Board))
@@ -176,7 +160,7 @@ async def list_board(
         found = await boards.page(conn, asked)
     following = paging.next_of(request, shared.secret, found.rows, limit, found.place)
     rows = [
-        silence_row(shared, row.standing, row.streak, row.state, found.at) | found.meaning(row)
+        lines.silence_row(shared, row.standing, row.streak, row.state) | found.meaning(row)
         for row in found.rows[:limit]
     ]
     head = {"at": found.at, "min": format_duration(least), "totals": found.totals, "by_chance": found.by_chance}
@@ -214,94 +198,7 @@ async def list_longest(
         after = int(place[0]) if place else None
         found = await streaks.longest(conn, chosen, now - span, now=now, after=after, limit=limit + 1)
     following = paging.next_of(request, shared.secret, found, limit, lambda one: [one.standing.account_id])
-    rows = [longest_row(one) for one in found[:limit]]
+    rows = [lines.longest_row(one) for one in found[:limit]]
     head = {"at": now, "within": format_duration(span)}
     method = "Time before the first known post is unknown, not silence. Default kinds."
     return replies.listing(request, replies.Listing(rows, LONGEST_COLUMNS, method, following, head))
-
-
-def longest_row(one: streaks.Longest) -> replies.Row:
-    """The longest streak of an account as the API shows it."""
-    whole, proven = one.whole, one.proven
-    is_open = whole is not None and whole.start == one.streak.starts_at
-    return {
-        "account": account_row(one.standing),
-        "longest": whole
-        and {
-            "since": whole.start,
-            "until": None if is_open else whole.end,
-            "open": is_open,
-            **shapes.length("proven", one.whole_proven),
-            **shapes.length("possible", whole.length),
-        },
-        "longest_proven": proven
-        and {"since": proven.start, "length": format_duration(proven.length), "seconds": shapes.seconds(proven.length)},
-    }
-
-
-def account_row(standing: Standing) -> replies.Row:
-    """An account inside an answer."""
-    return {
-        "id": standing.public_id,
-        "platform": standing.platform,
-        "handle": standing.handle,
-        "subject": standing.subject_name,
-    }
-
-
-def silence_row(shared: context.Context, standing: Standing, streak: Streak, state: State, at: datetime) -> replies.Row:
-    """One line of the board, and the body of the answer about one account."""
-    outcome = OutcomeName(standing.outcome) if standing.outcome else None
-    reasons = why_unknown(outcome, streak) if state is State.UNKNOWN else ()
-    return {
-        "account": account_row(standing),
-        "state": state.value,
-        "reasons": reasons,
-        "last_post": last_post(shared, standing, streak.post),
-        "streak": {
-            "since": streak.starts_at,
-            **shapes.length("proven", streak.proven),
-            **shapes.length("possible", streak.possible),
-            "observed_until": streak.tail.end if streak.tail else standing.covered_until,
-            "read_back": streak.retrospective,
-        },
-        "last_look": standing.polled_at
-        and {
-            "at": standing.polled_at,
-            "outcome": standing.outcome,
-            "reason": standing.reason,
-            "since": standing.outcome_since,
-        },
-        "note": note(streak, state, reasons, None),
-    }
-
-
-def last_post(shared: context.Context, standing: Standing, post: Post | None) -> replies.Row | None:
-    """The last post: of the streak where it was worked out, else of the standing."""
-    if post is not None:
-        return shapes.evidence(shared, standing, post)
-    if standing.last_post_at is None:
-        return None
-    return {
-        "posted_at": standing.last_post_at,
-        "kind": shapes.kind_name(standing.last_post_kind or Kind.ORIGINAL),
-        "url": shapes.post_url(shared, standing, standing.last_post_id, standing.last_post_url),
-    }
-
-
-def note(streak: Streak, state: State, reasons: Sequence[Reason], gap: timedelta | None) -> str:
-    """The answer in one sentence that claims no more than is known."""
-    if state is State.UNKNOWN:
-        return explain_unknown(tuple(reasons))
-    if state is State.ACTIVE:
-        return "posted within the time asked about"
-    looks = f"; largest gap between looks {format_duration(gap)}" if gap else ""
-    return f"no surviving post seen{looks}"
-
-
-def record_row(longest: Interval | None, streak: Streak, at: datetime) -> replies.Row:
-    """The longest streak on record beside the open one; ``rank`` is 1 where the open one is the longest."""
-    if longest is None:
-        return {**shapes.length("longest_on_record", None), "rank": None}
-    first = longest.start == streak.starts_at and longest.end >= at
-    return {**shapes.length("longest_on_record", longest.length), "rank": 1 if first else None}

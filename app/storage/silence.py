@@ -1,15 +1,16 @@
 """Who is silent, for how long, and how far that is proven: the board and one account.
 
 May assume that every look keeps ``account_state`` up to date for the default kinds. Promises: the live answer for the
-default kinds is one statement over those rows, whatever the number of posts; other kinds and earlier moments come from
-posts and coverage; both say what ``domain.silence`` says. A test compares the two.
+default kinds is one statement over those rows, however many posts there are, with what each silence is worth on demand;
+other kinds and earlier moments come from posts and coverage; both say what ``domain.silence`` says. A test compares the
+two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,9 +18,10 @@ from app.domain.coverage import LIVE_GAP, known_at
 from app.domain.models import DEFAULT_KINDS, Interval, Kind, Stretch
 from app.domain.silence import TICK, ZERO, State, Streak, open_streak, state
 from app.errors import TooLarge
-from app.storage import coverage, posts
+from app.storage import coverage, posts, weights
 from app.storage.names import Selection, conditions, select_ids
 from app.storage.raw import fetch
+from app.storage.weights import Weight
 
 #: The most accounts for which a question about other kinds or an earlier moment is worked out.
 MOST_WORKED_OUT = 10_000
@@ -57,7 +59,12 @@ class Row(NamedTuple):
     standing: Standing
     streak: Streak
     state: State
+    weight: Weight | None = None
+    """What the silence is worth; only where that was asked for and the account was fitted."""
 
+
+_WIDTH = len(Standing._fields)
+_STATES = {each.value: each for each in State}
 
 COLUMNS = """
 a.id as account_id, a.public_id, a.platform, a.native_id, a.handle, a.display_name, a.status, j.name as subject_name,
@@ -73,14 +80,22 @@ case when s.last_post_earliest > $1::timestamptz - $2::interval then 'active'
      else 'unknown' end"""
 
 
+ORDER = "last_post_at nulls last, account_id"
+
+
 def board_sql(selected: str) -> str:
     """The statement of ``board`` for a condition of ``names.conditions``."""
     return f"""
 select * from (select {COLUMNS}, {STATE} as state from {TABLES} where {selected}) board
 where ($4::text[] is null or state = any($4)) and ($6::int is null or (last_post_at, account_id) > ($5::timestamptz, $6)
    or last_post_at is null and ($5::timestamptz is not null or account_id > $6))
-order by last_post_at nulls last, account_id limit $7
+order by {ORDER} limit $7
 """  # noqa: S608 - constants only
+
+
+def weighed_sql(selected: str) -> str:
+    """The same with what each silence is worth."""
+    return weights.beside(board_sql(selected), ORDER)
 
 
 async def board(
@@ -93,20 +108,35 @@ async def board(
     after: tuple[datetime | None, int] | None = None,
     limit: int = 100,
     blind: timedelta = LIVE_GAP,
+    weighed: bool = False,
 ) -> list[Row]:
     """The accounts of a set, the longest silence first, those without a known post last. Default kinds, live.
 
     ``least`` is the length from which on a silence is called quiet; ``states`` keeps only these; ``after`` is
-    ``place`` of the last row given.
+    ``place`` of the last row given; ``weighed``: each with its weight.
     """
     time, account_id = after or (None, None)
     wanted = None if states is None else [str(each) for each in states]
     selected, values = conditions(selection, first=8)
-    rows = await fetch(conn, board_sql(selected), now, least, blind, wanted, time, account_id, limit, *values)
-    found = [Standing._make(row[:-1]) for row in rows]
-    streaks = await live_streaks(conn, found, now)
-    states_of = [State(row[-1]) for row in rows]
-    return [Row(each, streaks[each.account_id], state_) for each, state_ in zip(found, states_of, strict=True)]
+    sql = weighed_sql(selected) if weighed else board_sql(selected)
+    rows = await fetch(conn, sql, now, least, blind, wanted, time, account_id, limit, *values)
+    return await read_rows(conn, rows, now, weighed=weighed)
+
+
+async def read_rows(conn: AsyncConnection, rows: Sequence[Any], now: datetime, *, weighed: bool) -> list[Row]:
+    """Lines of the board from rows that begin with a standing and its state; ``weighed``: of ``weights.beside``."""
+    standings = [Standing._make(row[:_WIDTH]) for row in rows]
+    streaks, holed = _streaks_of(standings, now)
+    others = await open_streaks(conn, holed, now=now) if holed else {}
+    weighty = await weights.weigh(conn, list(others.items())) if weighed else {}
+    found = []
+    for row, each in zip(rows, standings, strict=True):
+        streak, state_ = streaks.get(each.account_id), _STATES[row[_WIDTH]]
+        if streak is None:
+            found.append(Row(each, others[each.account_id], state_, weighty.get(each.account_id)))
+        else:
+            found.append(Row(each, streak, state_, weights.read_weight(row) if weighed else None))
+    return found
 
 
 def place(row: Row) -> tuple[datetime | None, int]:
@@ -169,13 +199,21 @@ async def load_standings(conn: AsyncConnection, account_ids: Sequence[int]) -> d
 
 async def live_streaks(conn: AsyncConnection, standings: Sequence[Standing], now: datetime) -> dict[int, Streak]:
     """The open streak of each, by internal id. Where coverage has a hole since the last post, its rows are read."""
+    found, holed = _streaks_of(standings, now)
+    return {**found, **await open_streaks(conn, holed, now=now)} if holed else found
+
+
+def _streaks_of(standings: Iterable[Standing], now: datetime) -> tuple[dict[int, Streak], list[int]]:
+    """The open streaks that follow from their rows, and the accounts of which only the coverage rows can tell."""
     found: dict[int, Streak] = {}
+    holed = []
     for each in standings:
         streak = streak_of(each, now)
-        if streak is not None:
+        if streak is None:
+            holed.append(each.account_id)
+        else:
             found[each.account_id] = streak
-    rest = [each.account_id for each in standings if each.account_id not in found]
-    return {**found, **await open_streaks(conn, rest, now=now)} if rest else found
+    return found, holed
 
 
 def streak_of(row: Standing, now: datetime) -> Streak | None:

@@ -16,9 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.coverage import LIVE_GAP
 from app.domain.silence import State
+from app.storage import weights
 from app.storage.names import Selection, conditions
 from app.storage.raw import fetch
-from app.storage.silence import COLUMNS, STATE, TABLES, Row, Standing, live_streaks
+from app.storage.silence import COLUMNS, ORDER, STATE, TABLES, Row, Standing, read_rows
 
 
 class Place(NamedTuple):
@@ -43,7 +44,8 @@ end"""
 def unusual_sql(selected: str) -> str:
     """The statement of ``board`` for a condition of ``names.conditions``. $1 to $3 as in ``silence.board_sql``."""
     names = ", ".join(Standing._fields)
-    return f"""
+    order = f"rarity desc, {ORDER}"
+    board = f"""
 select {names}, state, rarity from (
     select *, coalesce({_RARITY}, -1)::float8 as rarity from (
         select *, width_bucket(until, marks) as passed from (
@@ -57,8 +59,9 @@ select {names}, state, rarity from (
 where $5::float8 is null or rarity < $5 or rarity = $5 and (
     (last_post_at, account_id) > ($6::timestamptz, $7::int)
     or last_post_at is null and ($6::timestamptz is not null or account_id > $7))
-order by rarity desc, last_post_at nulls last, account_id limit $8
+order by {order} limit $8
 """  # noqa: S608 - constants only
+    return weights.beside(board, order)
 
 
 async def board(
@@ -71,16 +74,14 @@ async def board(
     after: Place | None = None,
     limit: int = 100,
 ) -> list[tuple[Row, Place]]:
-    """The accounts of a set, the most unusual silence first, each with its place. Default kinds, live."""
+    """The accounts of a set, the most unusual silence first, each with its weight and place. Default kinds, live."""
     wanted = None if states is None else [str(each) for each in states]
     selected, values = conditions(selection, first=9)
     place = after or (None, None, None)
     rows = await fetch(conn, unusual_sql(selected), now, least, LIVE_GAP, wanted, *place, limit, *values)
-    found = [Standing._make(row[:-2]) for row in rows]
-    streaks = await live_streaks(conn, found, now)
     return [
-        (Row(each, streaks[each.account_id], State(row[-2])), Place(row[-1], each.last_post_at, each.account_id))
-        for each, row in zip(found, rows, strict=True)
+        (each, Place(row["rarity"], each.standing.last_post_at, each.standing.account_id))
+        for each, row in zip(await read_rows(conn, rows, now, weighed=True), rows, strict=True)
     ]
 
 

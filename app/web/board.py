@@ -20,9 +20,8 @@ from app.domain.rhythm.lists import false_flags_a_day
 from app.domain.rhythm.readings import Reading
 from app.domain.silence import State
 from app.errors import BadInput
-from app.storage import accounts, silence, unusual, weights
+from app.storage import accounts, silence, unusual
 from app.storage.names import Selection
-from app.storage.weights import Weight
 from app.web import site, words
 
 router = APIRouter(route_class=site.Page, include_in_schema=False)
@@ -72,15 +71,14 @@ async def board(
             following = _rare_following(now, ranked) if len(found) > ROWS else None
         else:
             found = await silence.board(
-                conn, chosen, now=now, least=span, states=states, after=_place(after), limit=ROWS + 1
+                conn, chosen, now=now, least=span, states=states, after=_place(after), limit=ROWS + 1, weighed=True
             )
             following = _following(found) if len(found) > ROWS else None
         totals, judged = await unusual.tally(conn, chosen, now=now, least=span)
-        worth = await weights.weigh(conn, [(row.standing.account_id, row.streak) for row in found[:ROWS]])
         owners = await accounts.get_many(conn, [row.standing.account_id for row in found[:ROWS]])
         tags = await accounts.tags(conn)
     spoken = site.language(request)
-    lines = [_line(shared, row, owners, worth.get(row.standing.account_id), spoken) for row in found[:ROWS]]
+    lines = [_line(shared, row, owners, spoken) for row in found[:ROWS]]
     return site.render(
         request,
         "board.html",
@@ -99,10 +97,8 @@ async def board(
     )
 
 
-def _line(
-    shared: site.Site, row: silence.Row, owners: Mapping[int, accounts.Account], weight: Weight | None, spoken: str
-) -> Line:
-    standing = row.standing
+def _line(shared: site.Site, row: silence.Row, owners: Mapping[int, accounts.Account], spoken: str) -> Line:
+    standing, weight = row.standing, row.weight
     owner = owners.get(standing.account_id)
     platform = shared.platforms.get(standing.platform)
     url = standing.last_post_url
