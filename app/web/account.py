@@ -20,6 +20,7 @@ from app.domain.rhythm.state import Rhythm
 from app.domain.silence import Streak
 from app.errors import NotFound
 from app.storage import accounts, coverage, names, polls, posts, rhythms, silence
+from app.web import rhythm as shape
 from app.web import site
 from app.web.board import LENGTHS, web_link, why
 
@@ -30,6 +31,8 @@ REMEMBERED = timedelta(days=400)
 #: Width of the strip of coverage in its own units.
 WIDTH = 1000
 STREAKS, LOOKS = 10, 30
+NO_POST = "No post is on record, so nothing is known of its rhythm."
+NOT_FITTED = "Its rhythm has not been worked out yet; that is done within a minute of the first posts."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,9 @@ async def account_page(request: Request, account: Annotated[str, Path(max_length
         streak=streaks[-1],
         why=why(silence.Row(standing, streaks[-1], state), spoken),
         worth=said(rhythm, streaks[-1], now, spoken),
+        portrait=shape.portrait(rhythm, streaks[-1].starts_at) if rhythm and streaks[-1].starts_at else None,
+        no_portrait=NO_POST if streaks[-1].starts_at is None else NOT_FITTED,
+        height=shape.HEIGHT,
         last=_last(shared, owner, streaks[-1].post),
         longest=longest(streaks, now),
         looks=[(poll, explain(poll.outcome, spoken)) for poll in looks],

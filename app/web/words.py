@@ -111,6 +111,55 @@ FRENCH: dict[str, str] = {
         "Sur beaucoup de comptes, certains sont inhabituels par hasard : de ceux-ci environ"
     ),
     "a day.": "par jour.",
+    "Rhythm": "Rythme",
+    "Known since": "Connu depuis",
+    "Based on": "D’après",
+    "observed days": "jours observés",
+    "Posts a day": "Publications par jour",
+    "Half of its gaps": "La moitié de ses pauses",
+    "Nine gaps in ten": "Neuf pauses sur dix",
+    "99 gaps in 100": "99 pauses sur 100",
+    "at most": "au plus",
+    "Longest gap": "Pause la plus longue",
+    "until": "jusqu’au",
+    "A rule of 2 false alarms a year": "Une règle à 2 fausses alertes par an",
+    "would tell from": "le signalerait à partir du",
+    "Too little was observed to judge a silence of this account; the shape of its week is a first impression.": (
+        "Trop peu a été observé pour juger d’un silence de ce compte\u202f; la forme de sa semaine est une première "
+        "impression."
+    ),
+    "Its week": "Sa semaine",
+    "hours of": "heures de",
+    "Hours of": "Heures de",
+    "Hour": "Heure",
+    "The fuller a cell, the more often it posts in this hour of the week. Bars: its posts by the hour of the day "
+    "(above) and by the day (right).": (
+        "Plus une case est pleine, plus il publie souvent à cette heure de la semaine. Barres : ses publications par "
+        "heure (en haut) et par jour (à droite)."
+    ),
+    "Busiest hour:": "Heure la plus active :",
+    "of its posts": "de ses publications",
+    "Busiest day:": "Jour le plus actif :",
+    "quietest:": "le plus calme :",
+    "The same as a table": "La même chose en tableau",
+    "How often it posts in each hour of its week; 1 is the mean of all hours, bursts count once. Last column: the "
+    "share of its posts.": (
+        "Fréquence de ses publications à chaque heure de sa semaine\u202f; 1 est la moyenne de toutes les heures, les "
+        "salves comptent une fois. Dernière colonne : la part de ses publications."
+    ),
+    "No post is on record, so nothing is known of its rhythm.": (
+        "Aucune publication n’est connue, donc rien n’est connu de son rythme."
+    ),
+    "Its rhythm has not been worked out yet; that is done within a minute of the first posts.": (
+        "Son rythme n’a pas encore été calculé\u202f; c’est fait dans la minute qui suit les premières publications."
+    ),
+    "Monday": "lundi",
+    "Tuesday": "mardi",
+    "Wednesday": "mercredi",
+    "Thursday": "jeudi",
+    "Friday": "vendredi",
+    "Saturday": "samedi",
+    "Sunday": "dimanche",
 }
 
 
@@ -122,6 +171,20 @@ def translator(language: str) -> Callable[[str], str]:
 def semicolon(language: str) -> str:
     """A semicolon with the spaces of the language; French puts a narrow one before it."""
     return "\u202f; " if language == "fr" else "; "
+
+
+def number(value: float, language: str) -> str:
+    """Two significant figures, never as a power of ten."""
+    return _pointed(f"{float(f'{value:.2g}'):g}", language)
+
+
+def decimal(value: float, language: str, places: int = 1) -> str:
+    """So many places behind the point."""
+    return _pointed(f"{value:.{places}f}", language)
+
+
+def _pointed(text: str, language: str) -> str:
+    return text.replace(".", ",") if language == "fr" else text
 
 
 def choose(asked: str | None, accept: str) -> str:

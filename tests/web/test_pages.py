@@ -141,6 +141,7 @@ def test_every_text_has_its_french() -> None:
 
 async def test_the_pages_are_built_for_everyone(api: Api) -> None:
     made = await fill(api)
+    await fit_all(api.engine, NOW)
     for path in ("/", f"/accounts/{made['quiet']}", "/sign-in"):
         answer = await signed_in(api).get(path)
         tags = Reader(answer.text).tags
@@ -233,3 +234,53 @@ async def test_the_order_by_rarity_goes_on_over_pages(api: Api, monkeypatch: pyt
         onward = [attrs["href"] for tag, attrs in Reader(text).tags if tag == "a" and attrs.get("rel") == "next"]
         path = str(onward[0]) if onward else ""
     assert seen == ["Two", "One", "Three", "None"]
+
+
+async def test_the_account_shows_how_it_usually_posts(api: Api) -> None:
+    often = [240 + 6 * number + number % 3 for number in range(300)]
+    stopped = await watch(
+        api.engine, "stopped", posts=often, covered=((2200, 0.1),), subject="Quinn", zone="Asia/Tokyo"
+    )
+    rarely = await watch(api.engine, "rarely", posts=(400, 1000, 1900), covered=((2200, 0.1),))
+    await fit_all(api.engine, NOW)
+    fresh = await watch(api.engine, "fresh", posts=(3,), covered=((5, 0.1),))
+    client = signed_in(api)
+    text = (await client.get(f"/accounts/{stopped.public_id}")).text
+    async with api.client(api.read) as asker:
+        told = (await asker.get(f"/v1/accounts/{stopped.public_id}/rhythm")).json()["rhythm"]
+    [week] = charts(text)
+    assert len(week) == 168 + 24 + 7
+    assert all(0 <= float(str(box["x"]).rstrip("%")) <= 100 for box in week)
+    assert all(float(str(box["x"]).rstrip("%")) + float(str(box["width"]).rstrip("%")) <= 100.01 for box in week)
+    assert "Its week (hours of Asia/Tokyo)" in text
+    assert "A rule of 2 false alarms a year" in text
+    assert f"{told['based_on']['posts']} posts" in text
+    table = text[text.index('class="grid"') :]
+    shown = [float(cell) for cell in re.findall(r'<td role="cell" class="num">([\d.]+)</td>', table)]
+    assert [shown[8 * hour + day] for day in range(7) for hour in range(24)] == pytest.approx(
+        [speed for day in told["week"] for speed in day], abs=0.06
+    )
+    french = (await client.get(f"/accounts/{stopped.public_id}?lang=fr")).text
+    assert "Sa semaine (heures de Asia/Tokyo)" in french
+    assert ">lun</text>" in french
+    assert "Heure la plus active" in french
+    first_impression = (await client.get(f"/accounts/{rarely.public_id}")).text
+    assert "the shape of its week is a first impression" in first_impression
+    assert "Busiest hour" not in first_impression
+    assert "A rule of 2 false alarms a year" not in first_impression
+    unknown = (await client.get(f"/accounts/{fresh.public_id}")).text
+    assert "Its rhythm has not been worked out yet" in unknown
+    assert charts(unknown) == []
+
+
+async def test_an_account_without_posts_has_no_rhythm(api: Api) -> None:
+    never = await watch(api.engine, "never", outcome=None)
+    await fit_all(api.engine, NOW)
+    text = (await signed_in(api).get(f"/accounts/{never.public_id}?lang=fr")).text
+    assert "rien n’est connu de son rythme" in text
+
+
+def charts(text: str) -> list[list[dict[str, str | None]]]:
+    """The rectangles of each chart of a week."""
+    found = re.findall(r'<svg class="week".*?</svg>', text, re.DOTALL)
+    return [[attrs for tag, attrs in Reader(each).tags if tag == "rect"] for each in found]
