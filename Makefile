@@ -18,8 +18,17 @@ serve: $(VENV)/installed
 demo: $(VENV)/installed
 	@exec $(BIN)/quietwatch demo $(ARGS)
 
+# Whoever is idle takes over tests of others. The pure packages are measured by their own tests (pyproject.toml).
+PYTEST := $(BIN)/python -m pytest -n auto --dist worksteal
+PURE := tests/domain tests/platforms tests/webhooks
+
 test: check
-	$(BIN)/python -m pytest -n auto $(ARGS)
+ifdef ARGS
+	$(PYTEST) $(ARGS)
+else
+	$(PYTEST) --cov --cov-report=term $(PURE)
+	$(PYTEST) $(PURE:%=--ignore=%)
+endif
 
 check: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -39,7 +48,7 @@ LOCK := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --
 	--no-emit-find-links --custom-compile-command "make lock"
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@for python in $(or $(PYTHON),$(CANDIDATES)); do \

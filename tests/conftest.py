@@ -88,6 +88,11 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["quietwatch_address"] = started(node.config).address
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first: what starts last is short, and the processes end at about the same time."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     server = config.stash.get(SERVER, None)
     if server:

@@ -27,6 +27,7 @@ def five_hundred() -> str:
     return "\n".join(["account,subject,tags,role", *rows])
 
 
+@pytest.mark.long
 async def test_of_500_rows_7_bad_ones_fail_alone(client: httpx2.AsyncClient) -> None:
     dry = await client.post("/v1/accounts/import?dry_run=true", content=five_hundred(), headers=CSV)
     assert dry.json()["totals"] == {"rows": 500, "would_add": 493, "failed": 7}, dry.text[:500]

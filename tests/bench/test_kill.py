@@ -9,6 +9,7 @@ import sys
 import pytest
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_no_transition_is_lost_or_invented_whoever_is_killed() -> None:
     words = [sys.executable, "-m", "bench.kill", "--rounds", "500", "--accounts", "60", "--json"]

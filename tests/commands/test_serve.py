@@ -17,6 +17,7 @@ def states(board: str | bytes) -> set[str]:
     return {row["state"] for row in json.loads(board)["items"]}
 
 
+@pytest.mark.long
 def test_first_start_second_start_kill_and_stop(data_dir: Path, town: Town) -> None:
     program = Program({"data_dir": str(data_dir), "allow_networks": "127.0.0.0/8", "contact": "tests@example.org"})
     with program.start() as first:

@@ -13,6 +13,7 @@ from bench.politeness import politeness, scopes
 from bench.requests import measure
 
 
+@pytest.mark.long
 async def test_a_day_with_every_habit_of_servers_is_without_offence(new_database: Callable[[], str]) -> None:
     figures = await politeness(new_database(), feeds=112, days=1.0, step=timedelta(minutes=12))
     assert figures["examples"] == {}
