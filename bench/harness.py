@@ -6,18 +6,22 @@ A bench says what it measured on standard output for a person, and with ``--json
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from app.storage.embedded import EmbeddedServer
+from app.storage.migrate import upgrade
+
+T = TypeVar("T")
 
 
 def parser(module_doc: str | None) -> argparse.ArgumentParser:
@@ -87,6 +91,17 @@ def database(settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedServ
             yield server
         finally:
             server.stop()
+
+
+def on_fresh_database(measure: Callable[[str, Path], Coroutine[Any, Any, T]]) -> T:
+    """What ``measure`` finds on an empty, migrated database of its own and in an empty directory."""
+    with database() as server, scratch() as directory:
+
+        async def run() -> T:
+            await upgrade(server.url)
+            return await measure(server.url, directory)
+
+        return asyncio.run(run())
 
 
 def cpu_of(pid: int, *, ended_children: bool = False) -> float:

@@ -21,7 +21,6 @@ from app.domain.events import EventType, NewEvent
 from app.storage import events
 from app.storage.engine import AsyncEngine, create_engine
 from app.storage.events import LANES
-from app.storage.migrate import upgrade
 from bench import endpoints, harness
 
 SLOW_SECONDS = 14.9
@@ -133,13 +132,8 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=5.0)
     options = parser.parse_args()
     logs.configure("console", "error")
-    with harness.database() as server, harness.scratch() as data_dir:
-
-        async def run() -> dict[str, Any]:
-            await upgrade(server.url)
-            return await measure(server.url, options.endpoints, options.seconds, options.every, data_dir)
-
-        found = asyncio.run(run())
+    shape = options.endpoints, options.seconds, options.every
+    found = harness.on_fresh_database(lambda address, directory: measure(address, *shape, directory))
     ok = found["p99_s"] <= PROMISED_SECONDS and found["arrived"] == found["expected"]
     ok = ok and not found["duplicates_at_once"] and found["most_at_once"] <= LANES
     harness.report(ok, found, options.json)

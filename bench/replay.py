@@ -22,7 +22,8 @@ import uvloop
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import logs
-from app.demo.origin import Origin, Served
+from app.demo.answers import Served
+from app.demo.origin import Origin
 from app.demo.world import Persona
 from app.domain.coverage import known_at
 from app.domain.models import DEFAULT_KINDS, Interval

@@ -9,7 +9,7 @@ import bisect
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app.demo.origin import Served
+from app.demo.answers import Served
 from app.demo.world import Event, Persona
 
 BACKDATED = timedelta(days=1)

@@ -25,7 +25,6 @@ from app.domain.events import EventType, NewEvent
 from app.domain.models import Identity
 from app.storage import accounts, events
 from app.storage.engine import AsyncEngine, create_engine
-from app.storage.migrate import upgrade
 from app.storage.raw import fetch
 from bench import endpoints, harness
 
@@ -232,13 +231,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     given = parser.parse_args()
     logs.configure("console", "error")
-    with harness.database() as server, harness.scratch() as data_dir:
-
-        async def run() -> dict[str, Any]:
-            await upgrade(server.url)
-            return await measure(server.url, given.rounds, data_dir)
-
-        found = asyncio.run(run())
+    found = harness.on_fresh_database(lambda address, directory: measure(address, given.rounds, directory))
     harness.report(promised(found), found, given.json)
 
 

@@ -20,7 +20,6 @@ from app import logs
 from app.domain.rules import NewRule
 from app.storage import rules
 from app.storage.engine import AsyncEngine, create_engine
-from app.storage.migrate import upgrade
 from app.worker.guard import Guard
 from app.worker.post import Poster
 from bench import endpoints, harness
@@ -133,13 +132,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=50_000)
     options = parser.parse_args()
     logs.configure("console", "error")
-    with harness.database() as server, harness.scratch() as data_dir:
-
-        async def run() -> dict[str, Any]:
-            await upgrade(server.url)
-            return await measure(server.url, options.accounts, data_dir)
-
-        found = asyncio.run(run())
+    found = harness.on_fresh_database(lambda address, directory: measure(address, options.accounts, directory))
     ok = found["recorded"] == found["arrived"] == options.accounts and found["recorded_s"] <= RECORDED_SECONDS
     ok = ok and found["delivered_per_s"] >= LEAST_RATE and found["peak_mib"] <= MOST_MIB
     harness.report(ok, found, options.json)

@@ -7,7 +7,6 @@ beside it: how long signing alone takes. ``--deliveries`` changes the size.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from datetime import UTC, datetime
@@ -21,7 +20,6 @@ from app.domain.events import EventType, NewEvent
 from app.platforms import platforms
 from app.storage import events, webhooks
 from app.storage.engine import AsyncEngine, create_engine
-from app.storage.migrate import upgrade
 from app.webhooks import policy, signing
 from app.worker.clock import SystemClock
 from app.worker.context import Context
@@ -104,13 +102,7 @@ def main() -> None:
     parser.add_argument("--deliveries", type=int, default=10_000)
     options = parser.parse_args()
     logs.configure("console", "error")
-    with harness.database() as server:
-
-        async def run() -> dict[str, Any]:
-            await upgrade(server.url)
-            return await measure(server.url, options.deliveries)
-
-        found = asyncio.run(run())
+    found = harness.on_fresh_database(lambda address, _: measure(address, options.deliveries))
     wanted = options.deliveries
     ok = all(found[name] == wanted for name in ("captured", "ids", "standardwebhooks", "svix"))
     harness.report(ok, {"deliveries": wanted, "rotations": ROTATIONS, **found}, options.json)

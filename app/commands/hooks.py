@@ -84,20 +84,14 @@ def rotate(webhook: Id, secret: Secret = None, as_json: AsJson = False, data_dir
 def enable(webhook: Id, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Send to it again, first what was held for it."""
     found = ask(data_dir, lambda api: api.send(f"/v1/webhooks/{webhook}/enable"))
-    if as_json:
-        output.print_json(found)
-        return
-    output.aside.print(f"{webhook} is enabled; {found['released']} deliveries that were held are due.")
+    _say(found, f"{webhook} is enabled; {found['released']} deliveries that were held are due.", as_json)
 
 
 @app.command()
 def disable(webhook: Id, as_json: AsJson = False, data_dir: DataDir = None) -> None:
     """Send nothing to it; what is due is held."""
     found = ask(data_dir, lambda api: api.send(f"/v1/webhooks/{webhook}/disable"))
-    if as_json:
-        output.print_json(found)
-        return
-    output.aside.print(f"{webhook} is disabled; {found['undelivered']['held']} deliveries are held.")
+    _say(found, f"{webhook} is disabled; {found['undelivered']['held']} deliveries are held.", as_json)
 
 
 @app.command("test")
@@ -176,10 +170,15 @@ def replay(
     wish = {"event": event, "after": after, "since": since, "until": until}
     body = {"delivered": delivered} | {name: value for name, value in wish.items() if value is not None}
     found = ask(data_dir, lambda api: api.send(f"/v1/webhooks/{webhook}/replay", body))
+    _say(found, f"{found['replayed']} deliveries are due again.", as_json)
+
+
+def _say(found: Any, sentence: str, as_json: bool) -> None:
+    """What was done, as a sentence or as the API's answer."""
     if as_json:
         output.print_json(found)
-        return
-    output.aside.print(f"{found['replayed']} deliveries are due again.")
+    else:
+        output.aside.print(sentence)
 
 
 def _print_secret(made: Any, as_json: bool) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -13,28 +11,17 @@ import typer
 from app.commands import output, runtime
 from app.commands.local import LocalApi, ask
 from app.commands.options import AsJson, DataDir
+from app.commands.terms import Terms, given, with_terms
 from app.errors import BadInput
 
 app = typer.Typer(help="Rules: from when on a silence is told.", no_args_is_help=True)
 Rule = Annotated[str, typer.Argument(help="The rule's id, see `rule list`.")]
-Name = Annotated[str | None, typer.Option(help="What you call it.")]
-FalseAlarms = Annotated[float | None, typer.Option(help="Adaptive: so many an account and year are borne.")]
-Least = Annotated[str | None, typer.Option(help="Adaptive: nothing shorter is quiet (ISO 8601).")]
-Greatest = Annotated[str | None, typer.Option(help="Adaptive: anything as long is quiet.")]
-Kinds = Annotated[str | None, typer.Option(help="Kinds of post that count: original,reply,repost,quote,story.")]
-Late = Annotated[str | None, typer.Option(help="A stage before quiet, such as P1D; none takes it away.")]
-RemindEvery = Annotated[str | None, typer.Option(help="Reminders while quiet, such as P1D; none takes them away.")]
-RemindMost = Annotated[int | None, typer.Option(help="At most so many reminders.")]
-QuietHours = Annotated[
-    list[str] | None,
-    typer.Option(help='When messages wait: "22:00-07:00 Europe/Paris" or "sat,sun 00:00-12:00 UTC"; repeat it.'),
-]
-Pause = Annotated[list[str] | None, typer.Option(help="When messages wait, planned: FROM/TO as instants; repeat it.")]
-_HOURS = re.compile(r"(?:(?P<days>[a-z,]+) +)?(?P<from>\d\d:\d\d)-(?P<to>\d\d:\d\d)(?: +(?P<zone>\S+))?")
 
 
 @app.command()
+@with_terms
 def add(
+    terms: Terms,
     length: Annotated[
         str | None, typer.Argument(help="Quiet from then on, such as P2D; none for an adaptive rule.")
     ] = None,
@@ -42,16 +29,6 @@ def add(
     subject: Annotated[str | None, typer.Option(help="On every account of this subject.")] = None,
     tag: Annotated[str | None, typer.Option(help="On every account with this tag.")] = None,
     everything: Annotated[bool, typer.Option("--everything", help="On every account.")] = False,
-    name: Name = None,
-    false_alarms: FalseAlarms = None,
-    least: Least = None,
-    greatest: Greatest = None,
-    kinds: Kinds = None,
-    late: Late = None,
-    remind_every: RemindEvery = None,
-    remind_most: RemindMost = None,
-    quiet_hours: QuietHours = None,
-    pause: Pause = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -59,13 +36,12 @@ def add(
 
     quietwatch rule add P2D --tag pledged --late P1D --quiet-hours "22:00-07:00 Europe/Paris"
     """
-    if (length is None) == (false_alarms is None):
+    if (length is None) == (terms.false_alarms is None):
         runtime.fail(BadInput("give a length such as P2D, or --false-alarms, --least and --greatest"))
     if everything == any((account, subject, tag)):
         runtime.fail(BadInput("say what the rule is on", hint="--account, --subject, --tag or --everything"))
-    body = _decided(length, name, false_alarms, least, greatest, kinds, late, remind_every, remind_most)
-    body |= _waiting(quiet_hours, pause) | _given(account=account, subject=subject, tag=tag)
-    body["kind"] = "fixed" if false_alarms is None else "adaptive"
+    body = terms.body(length) | given(account=account, subject=subject, tag=tag)
+    body["kind"] = "fixed" if terms.false_alarms is None else "adaptive"
     made = ask(data_dir, lambda api: api.post("/v1/rules", msgspec.json.encode(body), "application/json"))
     _print(made, as_json)
 
@@ -131,19 +107,11 @@ def show(
 
 
 @app.command()
+@with_terms
 def change(
+    terms: Terms,
     rule: Rule,
     length: Annotated[str | None, typer.Option(help="Quiet from then on, such as P2D.")] = None,
-    name: Name = None,
-    false_alarms: FalseAlarms = None,
-    least: Least = None,
-    greatest: Greatest = None,
-    kinds: Kinds = None,
-    late: Late = None,
-    remind_every: RemindEvery = None,
-    remind_most: RemindMost = None,
-    quiet_hours: QuietHours = None,
-    pause: Pause = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -151,8 +119,7 @@ def change(
 
     quietwatch rule change rul_5b1c7e90d2f4a6b8c3e1 --length P3D --late none
     """
-    body = _decided(length, name, false_alarms, least, greatest, kinds, late, remind_every, remind_most)
-    body |= _waiting(quiet_hours, pause)
+    body = terms.body(length)
     if not body:
         runtime.fail(BadInput("say what to change", hint="see --help"))
     _print(_patch(rule, body, data_dir), as_json)
@@ -182,58 +149,6 @@ def resume_rule(rule: Rule, data_dir: DataDir = None) -> None:
 def _patch(rule: str, body: dict[str, Any], data_dir: Any) -> dict[str, Any]:
     found: dict[str, Any] = ask(data_dir, lambda api: api.patch(f"/v1/rules/{rule}", msgspec.json.encode(body)))
     return found
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    """What was given; the word none takes away."""
-    return {name: None if value == "none" else value for name, value in values.items() if value is not None}
-
-
-def _decided(
-    length: str | None,
-    name: str | None,
-    false_alarms: float | None,
-    least: str | None,
-    greatest: str | None,
-    kinds: str | None,
-    late: str | None,
-    remind_every: str | None,
-    remind_most: int | None,
-) -> dict[str, Any]:
-    found = _given(length=length, false_alarms=false_alarms, least=least, greatest=greatest, late=late)
-    found |= _given(repeat_every=remind_every, repeat_most=remind_most)
-    if remind_every == "none":
-        found["repeat_most"] = 0
-    if name is not None:
-        found["name"] = name
-    return found | ({"kinds": kinds.split(",")} if kinds is not None else {})
-
-
-def _waiting(quiet_hours: Sequence[str] | None, pauses: Sequence[str] | None) -> dict[str, Any]:
-    """When messages wait; the word none takes all of it away."""
-    found: dict[str, Any] = {}
-    if quiet_hours:
-        found["quiet_hours"] = [_hours(text) for text in quiet_hours if text != "none"]
-    if pauses:
-        found["pauses"] = [_pause(text) for text in pauses if text != "none"]
-    return found
-
-
-def _hours(text: str) -> dict[str, Any]:
-    found = _HOURS.fullmatch(text.strip())
-    if found is None:
-        hint = 'write "22:00-07:00 Europe/Paris" or "sat,sun 00:00-12:00 UTC"'
-        runtime.fail(BadInput(f"{text!r} are no quiet hours", field="quiet_hours", hint=hint))
-    hours = {name: value for name, value in found.groupdict().items() if value is not None}
-    return hours | ({"days": hours["days"].split(",")} if "days" in hours else {})
-
-
-def _pause(text: str) -> dict[str, str]:
-    start, slash, end = text.partition("/")
-    if not slash:
-        hint = "write 2026-12-24T00:00:00Z/2026-12-27T00:00:00Z"
-        runtime.fail(BadInput(f"{text!r} is no pause", field="pauses", hint=hint))
-    return {"from": start, "to": end}
 
 
 def _print(rule: dict[str, Any], as_json: bool) -> None:

@@ -7,60 +7,23 @@ the world and the moment alone; every answer is noted in ``served``, so that a t
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from email.utils import format_datetime
-from typing import cast
+from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
-import httptools
-import msgspec
-
 from app.demo import documents
+from app.demo.answers import PAGE, Answer, Served, conditional, disturbed, json, mixed, refusal
+from app.demo.connection import Connection
 from app.demo.faults import Fault, Schedule
 from app.demo.world import Event, Persona, World
 
-_LOGIN = b'<!doctype html><html><body><form action="/login"><input type="password" name="p"></form>Log in</body></html>'
-_HTML = b"<!doctype html><html><head><title>Welcome</title></head><body><p>We moved some things.</p></body></html>"
 _FEED_TYPES = {
     "rss": ("application/rss+xml; charset=utf-8", documents.rss),
     "atom": ("application/atom+xml; charset=utf-8", documents.atom),
     "json": ("application/feed+json", documents.json_feed),
 }
-_REASONS = {200: "OK", 304: "Not Modified", 401: "Unauthorized", 404: "Not Found", 410: "Gone", 422: "Unprocessable"}
 _MASTODON_PAGE = 40
 _BATCH = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """One good page (or a 304 for it): what a perfect observer could have learned."""
-
-    account: str
-    at: datetime
-    oldest: datetime | None
-    """Claim of the oldest event on the page, pinned ones left out; None for a page without events."""
-    complete: bool
-    """The page reached the first event."""
-    counter: bool = False
-    shown: int = 0
-    """Posts on the page, pinned ones included."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One HTTP answer before it is written."""
-
-    status: int
-    body: bytes = b""
-    headers: tuple[tuple[str, str], ...] = ()
-    cut: bool = False
-    note: Served | None = None
-    tagged: bytes | None = None
-    """What the ETag is a digest of, where that is not the body."""
 
 
 class Origin:
@@ -84,7 +47,10 @@ class Origin:
 
     async def start(self, address: str = "127.0.0.1", port: int = 0) -> str:
         """Listen and return the base URL."""
-        self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), address, port)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(self.answer, self.now, self.connections), address, port
+        )
         self.base = f"http://{address}:{self._server.sockets[0].getsockname()[1]}"
         return self.base
 
@@ -106,13 +72,13 @@ class Origin:
         fault = self.schedule.at(at, persona.name if persona else None, url.path)
         if fault is Fault.CLOSED:
             return None
-        refused = _refusal(fault, at)
+        refused = refusal(fault, at)
         if refused is not None:
             return refused
         if persona is not None and persona.gone_from is not None and at >= persona.gone_from:
             return Answer(persona.gone_status, b'{"error":"Record not found"}', (("content-type", "application/json"),))
         answer = self._route(url.path, query, at, persona, fault)
-        answer = _conditional(answer, headers)
+        answer = conditional(answer, headers)
         if fault is Fault.CUT and answer.status == 200:
             return Answer(200, answer.body, answer.headers, cut=True)
         if answer.note is not None and answer.status in (200, 304) and fault is not Fault.EMPTY_LIST:
@@ -143,7 +109,7 @@ class Origin:
         if path.endswith("webfinger"):
             return self._webfinger(persona, at)
         if path.startswith("/api/v1/accounts/"):
-            return _json(documents.account(self.base, self._ids[persona.name], persona, at))
+            return json(documents.account(self.base, self._ids[persona.name], persona, at))
         return self._profile(persona)
 
     def _feed(self, persona: Persona, query: dict[str, list[str]], at: datetime, fault: Fault | None) -> Answer:
@@ -159,13 +125,13 @@ class Origin:
             complete = True
         listed = self._with_pinned(persona, events, at)
         note = Served(persona.name, at, events[-1].claimed_at if events else None, complete, shown=len(listed))
-        shown = _disturbed(listed, fault, at)
+        shown = disturbed(listed, fault, at)
         content_type, write = _FEED_TYPES[persona.format]
         headers: tuple[tuple[str, str], ...] = (("content-type", content_type),)
         if persona.max_age is not None:
             headers += (("cache-control", f"max-age={int(persona.max_age.total_seconds())}"), ("age", "0"))
         tidy = write(self.base, persona, shown, older)
-        body = write(self.base, persona, _mixed(shown, at), older) if self.permuted else tidy
+        body = write(self.base, persona, mixed(shown, at), older) if self.permuted else tidy
         return Answer(200, body, headers, note=note, tagged=tidy)
 
     def _with_pinned(self, persona: Persona, events: list[Event], at: datetime) -> list[Event]:
@@ -184,9 +150,9 @@ class Origin:
         if events and not complete:
             older = f"{self.base}/api/v1/accounts/{number}/statuses?limit={limit}&max_id={events[-1].native_id}"
             headers += (("link", f'<{older}>; rel="next"'),)
-        shown = _disturbed(events, fault, at)
+        shown = disturbed(events, fault, at)
         tidy = documents.statuses(self.base, number, persona, shown, at)
-        body = documents.statuses(self.base, number, persona, _mixed(shown, at), at) if self.permuted else tidy
+        body = documents.statuses(self.base, number, persona, mixed(shown, at), at) if self.permuted else tidy
         return Answer(200, body, headers, note=note, tagged=tidy)
 
     def _batch(self, query: dict[str, list[str]], at: datetime) -> Answer:
@@ -200,7 +166,7 @@ class Origin:
                 continue
             found.append(documents.account(self.base, number, persona, at))
             self.served.append(Served(persona.name, at, None, complete=False, counter=True))
-        return _json(found)
+        return json(found)
 
     def _webfinger(self, persona: Persona, at: datetime) -> Answer:
         host = self.base.removeprefix("http://")
@@ -209,116 +175,12 @@ class Origin:
             {"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": f"{self.base}/@{handle}"},
             {"rel": "self", "type": "application/activity+json", "href": f"{self.base}/users/{persona.name}"},
         ]
-        return _json({"subject": f"acct:{handle}@{host}", "links": links})
+        return json({"subject": f"acct:{handle}@{host}", "links": links})
 
     def _profile(self, persona: Persona) -> Answer:
         if persona.format == "mastodon":
-            return Answer(200, _HTML, (("content-type", "text/html"),))
+            return Answer(200, PAGE, (("content-type", "text/html"),))
         kind = _FEED_TYPES[persona.format][0].split(";", maxsplit=1)[0]
         link = f'<link rel="alternate" type="{kind}" href="/feed/{persona.name}.{persona.format}">'
         body = f"<!doctype html><html><head><title>{persona.name}</title>{link}</head><body></body></html>"
         return Answer(200, body.encode(), (("content-type", "text/html"),))
-
-
-def _disturbed(events: list[Event], fault: Fault | None, at: datetime) -> list[Event]:
-    if fault is Fault.EMPTY_LIST:
-        return []
-    return _mixed(events, at) if fault is Fault.SHUFFLED else events
-
-
-def _mixed(events: list[Event], at: datetime) -> list[Event]:
-    order = random.Random(int(at.timestamp()))  # noqa: S311  the disorder must be repeatable, not secret
-    mixed = [*events, *events[: len(events) // 4]]
-    order.shuffle(mixed)
-    return mixed
-
-
-def _json(value: object) -> Answer:
-    return Answer(200, msgspec.json.encode(value), (("content-type", "application/json; charset=utf-8"),))
-
-
-def _refusal(fault: Fault | None, at: datetime) -> Answer | None:
-    html = (("content-type", "text/html; charset=utf-8"),)
-    match fault:
-        case Fault.ERROR:
-            return Answer(503, b"Service Unavailable", html)
-        case Fault.RATE_LIMIT:
-            return Answer(429, b'{"error":"Too many requests"}')
-        case Fault.RATE_LIMIT_SECONDS:
-            return Answer(429, b"", (("retry-after", "1800"),))
-        case Fault.RATE_LIMIT_DATE:
-            until = format_datetime(at + timedelta(hours=1), usegmt=True)
-            return Answer(429, b"", (("retry-after", until),))
-        case Fault.LOGIN_PAGE:
-            return Answer(200, _LOGIN, html)
-        case Fault.LOGIN_REQUIRED:
-            return Answer(401, b'{"error":"This API requires an authenticated user"}')
-        case Fault.EMPTY:
-            return Answer(200, b"", html)
-        case Fault.HTML:
-            return Answer(200, _HTML, html)
-        case _:
-            return None
-
-
-def _conditional(answer: Answer, headers: dict[str, str]) -> Answer:
-    if answer.status != 200 or answer.note is None:
-        return answer
-    etag = f'W/"{hashlib.sha256(answer.tagged or answer.body).hexdigest()[:20]}"'
-    if headers.get("if-none-match") == etag:
-        return Answer(304, b"", (("etag", etag),), note=answer.note)
-    return Answer(200, answer.body, (*answer.headers, ("etag", etag)), note=answer.note)
-
-
-class _Connection(asyncio.Protocol):
-    """HTTP/1.1, GET only, keep-alive."""
-
-    def __init__(self, origin: Origin) -> None:
-        self._origin = origin
-        self._parser = httptools.HttpRequestParser(self)
-        self._transport: asyncio.Transport | None = None
-        self._target = b""
-        self._headers: dict[str, str] = {}
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # a TCP server hands out nothing else
-        self._origin.connections.add(self._transport)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._transport is not None:
-            self._origin.connections.discard(self._transport)
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            if self._transport is not None:
-                self._transport.abort()
-
-    def on_message_begin(self) -> None:
-        self._target, self._headers = b"", {}
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
-
-    def on_message_complete(self) -> None:
-        if self._transport is None:
-            return
-        answer = self._origin.answer(self._target.decode("latin-1"), self._headers)
-        if answer is None:
-            self._transport.abort()
-            return
-        self._transport.write(_encoded(answer, self._origin.now()))
-        if answer.cut:
-            self._transport.close()
-
-
-def _encoded(answer: Answer, at: datetime) -> bytes:
-    body = answer.body[: len(answer.body) // 2] if answer.cut else answer.body
-    lines = [f"HTTP/1.1 {answer.status} {_REASONS.get(answer.status, 'Answer')}"]
-    lines += [f"{name}: {value}" for name, value in answer.headers]
-    lines += [f"date: {format_datetime(at, usegmt=True)}", f"content-length: {len(answer.body)}", "", ""]
-    return "\r\n".join(lines).encode("latin-1") + body

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.demo.origin import Served
+from app.demo.answers import Served
 from app.demo.world import Event, Persona
 from bench.replay_oracle import Oracle
 from bench.replay_rules import FAULTS, LENGTH, Verdict, judge_account
