@@ -16,7 +16,8 @@ from app.domain.events import EventType
 from app.domain.models import DEFAULT_KINDS, Interval, Kind, Post
 from app.domain.rules import Rule, RuleState
 from app.domain.silence import open_streak
-from app.domain.transitions import Facts, Told, evaluate
+from app.domain.transitions import evaluate
+from app.domain.verdicts import Facts, Told
 from bench import harness
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

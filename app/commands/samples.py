@@ -18,7 +18,7 @@ from app.domain.rhythm.state import Rhythm
 from app.domain.rules import Rule
 from app.domain.silence import State, Streak
 from app.domain.sources import Scope, Tally
-from app.domain.transitions import Told
+from app.domain.verdicts import Told
 from app.webhooks import envelope, housekeeping, payloads, sources
 
 #: What each type tells, in the order of the page.

@@ -19,7 +19,7 @@ from app.domain.rhythm.readings import silence_meaning
 from app.domain.rhythm.state import Rhythm
 from app.domain.rules import Rule
 from app.domain.silence import State, Streak
-from app.domain.transitions import Told
+from app.domain.verdicts import Told
 
 Data = Mapping[str, object]
 #: The permalink of a post, None where there is none.

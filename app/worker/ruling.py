@@ -14,7 +14,8 @@ from app.domain.adaptive import needs_rhythm, rearmed, threshold_of
 from app.domain.models import DEFAULT_KINDS, Kind
 from app.domain.rhythm.state import Rhythm
 from app.domain.silence import Streak, Threshold
-from app.domain.transitions import Facts, Judgement, evaluate, since_judged
+from app.domain.transitions import evaluate, since_judged
+from app.domain.verdicts import Facts, Judgement
 from app.storage import judgements, pauses, rhythms
 from app.storage.engine import AsyncConnection
 from app.storage.judgements import Case, Pair

@@ -19,7 +19,7 @@ from app.domain.quiet_hours import tell_at
 from app.domain.rhythm.state import Rhythm
 from app.domain.rules import RuleState
 from app.domain.silence import State
-from app.domain.transitions import Told
+from app.domain.verdicts import Told
 from app.storage import events, judgements, rhythms, rule_states, silence
 from app.storage.engine import AsyncConnection
 from app.storage.events import Recorded

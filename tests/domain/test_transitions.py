@@ -15,18 +15,8 @@ from app.domain.intervals import normalise
 from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Post
 from app.domain.rules import Rule, RuleState
 from app.domain.silence import Fixed, State, Streak, open_streak, streaks
-from app.domain.transitions import (
-    GRACE,
-    RECHECK,
-    UNRECORDED,
-    Facts,
-    Judgement,
-    Told,
-    crossing,
-    due,
-    evaluate,
-    since_judged,
-)
+from app.domain.transitions import GRACE, RECHECK, UNRECORDED, crossing, due, evaluate, since_judged
+from app.domain.verdicts import Facts, Judgement, Told
 from tests.domain.making import HOUR, MINUTE, T0, TICK, at, post
 
 LENGTH = 6 * HOUR

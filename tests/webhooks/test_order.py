@@ -14,7 +14,8 @@ from app.domain.coverage import Covered
 from app.domain.models import DEFAULT_KINDS, Interval, Kind, Post
 from app.domain.rules import Rule, RuleState
 from app.domain.silence import State, streaks
-from app.domain.transitions import Facts, evaluate, since_judged
+from app.domain.transitions import evaluate, since_judged
+from app.domain.verdicts import Facts
 from app.webhooks import envelope, payloads
 from app.webhooks.payloads import Owner
 

@@ -14,7 +14,7 @@ from app.domain.models import DEFAULT_KINDS, Interval, Kind, Post
 from app.domain.rhythm.fitting import fit
 from app.domain.rules import Rule
 from app.domain.silence import State, streaks
-from app.domain.transitions import Told
+from app.domain.verdicts import Told
 from app.webhooks import payloads
 from app.webhooks.envelope import MOST_BYTES
 from app.webhooks.payloads import Owner
