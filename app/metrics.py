@@ -1,10 +1,11 @@
 """The figures of /metrics, named once.
 
 May assume one process; several processes have figures of their own and are scraped one by one. Promises: a label takes
-few values (a platform, an outcome, a class of hosts), never an account, a handle or an address. Times are seconds.
+few values (a platform, an outcome, a class of hosts, at most 50 rules), never an account, a handle or an address. Times
+are seconds.
 
 Counters and the histograms are moved where the thing happens. The gauges come from the database and are set by the
-worker's housekeeping from one query, so that a scrape costs the database nothing.
+worker's housekeeping from a few queries, so that a scrape costs the database nothing.
 """
 
 from __future__ import annotations
@@ -85,6 +86,47 @@ backlog_age = Gauge("quietwatch_backlog_age_seconds", "How long the oldest of th
 false_alarms = Gauge(
     "quietwatch_false_alarms",
     "Silences that adaptive rules told and a post ended, in the last 365 days: realised, and how many are borne",
+    ["which"],
+    registry=REGISTRY,
+)
+
+rule_alarms = Gauge(
+    "quietwatch_rule_false_alarms",
+    "The same by adaptive rule, for at most 50 of them: those that drift first, then those with most told",
+    ["rule", "which"],
+    registry=REGISTRY,
+)
+rule_accounts = Gauge(
+    "quietwatch_rule_accounts",
+    "Accounts of such a rule with more false alarms than are borne (above) and with fewer (below)",
+    ["rule", "side"],
+    registry=REGISTRY,
+)
+rules_drifting = Gauge(
+    "quietwatch_rules_drifting",
+    "Adaptive rules with more false alarms than are borne, beyond chance",
+    registry=REGISTRY,
+)
+forecasts = Gauge(
+    "quietwatch_forecasts",
+    "Days of the last 90 that were forecast and watched, by the chance said (its bin): all, expected silent, silent",
+    ["chance", "which"],
+    registry=REGISTRY,
+)
+forecast_quality = Gauge(
+    "quietwatch_forecast_quality",
+    "Of the same days: brier, skill over each account's own share of silent days, calibration error",
+    ["figure"],
+    registry=REGISTRY,
+)
+forecast_drift = Gauge(
+    "quietwatch_forecast_drift",
+    "1: on three days in a row more accounts were silent than usual, -1: fewer, 0: neither, or too few to tell",
+    registry=REGISTRY,
+)
+accounts_drifting = Gauge(
+    "quietwatch_accounts_drifting",
+    "Accounts that no longer keep to their rhythm, by whether so many are expected by chance",
     ["which"],
     registry=REGISTRY,
 )

@@ -19,12 +19,13 @@ from app.api.meanings import BasedOn, NoMeaning
 from app.api.routing import Route
 from app.api.watched import AccountKey
 from app.domain import worth
+from app.domain.calibration import Record
 from app.domain.durations import format_duration
 from app.domain.models import Interval
 from app.domain.rhythm import constants as c
 from app.domain.rhythm.chances import chance, deadline, expected_posts
 from app.domain.rhythm.state import Rhythm
-from app.storage import rhythms, silence
+from app.storage import forecasts, rhythms, silence
 
 router = APIRouter(prefix="/v1/accounts/{account}", tags=["history"], route_class=Route)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -93,6 +94,21 @@ class RhythmFigures(BaseModel):
     deadlines: list[Deadline]
 
 
+class Checked(BaseModel):
+    """What was said of its last days, each before it began, against what came. Only days without a hole count."""
+
+    days: int = Field(description="28 at most.")
+    silent: int
+    expected_silent: float
+    low: int = Field(
+        description="If what was said was right, so many are silent 19 times in 20 at least: from here ..."
+    )
+    high: int = Field(description="... to here.")
+    drifts: bool = Field(
+        description="Whether the last 7, 14 or 28 are so far off that one in a hundred steady accounts at most looks so."
+    )
+
+
 class RhythmAnswer(BaseModel):
     """How an account usually posts."""
 
@@ -100,6 +116,7 @@ class RhythmAnswer(BaseModel):
     at: datetime
     rhythm: RhythmFigures | None
     no_meaning: NoMeaning | None = Field(description="Why there is none.")
+    checked: Checked | None = Field(description="Null until its first day was forecast and watched to its end.")
 
 
 @router.get("/rhythm", summary="Rhythm of an account", responses=openapi.reads(RhythmAnswer))
@@ -111,12 +128,14 @@ async def read_rhythm(request: Request, account: AccountKey) -> Response:
         owner = await watched.find(conn, account)
         found = (await rhythms.load(conn, [owner.id])).get(owner.id)
         standings = await silence.load_standings(conn, [owner.id])
+        record = await forecasts.record_of(conn, owner.id)
     last_post = standings[owner.id].last_post_at if owner.id in standings else None
     none = NoMeaning.NO_POST if last_post is None else NoMeaning.NOT_FITTED if found is None else None
     shown = figures(found, last_post, now) if found is not None and last_post is not None else None
     payload = {"account": watched.short(owner), "at": now, "rhythm": shown, "no_meaning": none}
+    payload["checked"] = checked = _checked(record)
     return replies.single(
-        request, payload, facts=[owner.handle, owner.subject_name, last_post, found and found.fitted_at]
+        request, payload, facts=[owner.handle, owner.subject_name, last_post, found and found.fitted_at, checked]
     )
 
 
@@ -145,6 +164,20 @@ def figures(rhythm: Rhythm, last_post: datetime, now: datetime) -> replies.Row:
         "deadlines": [
             {"false_alarms_per_year": times, "quiet_from": deadline(rhythm, last_post, times)} for times in FALSE_ALARMS
         ],
+    }
+
+
+def _checked(record: Record) -> replies.Row | None:
+    if not record.chances:
+        return None
+    low, high = record.usual()
+    return {
+        "days": len(record.chances),
+        "silent": sum(record.silences),
+        "expected_silent": worth.rounded(record.expected),
+        "low": low,
+        "high": high,
+        "drifts": record.drifts,
     }
 
 

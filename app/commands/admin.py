@@ -9,13 +9,13 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import config
-from app.commands import compose, output, runtime
+from app.commands import compose, output, runtime, selfcheck
 from app.commands.local import LocalApi, ask, local_api
 from app.commands.options import AsJson, DataDir
 from app.config import Settings
 from app.errors import QuietwatchError
 from app.platforms.base import Request
-from app.storage import alarms, migrate, server
+from app.storage import migrate, server
 from app.worker.context import Context
 
 _NOT_WELL = 1
@@ -61,7 +61,7 @@ async def _examine(settings: Settings, network: bool) -> list[dict[str, str]]:
         ):
             found = [_check("database", True, await _version(engine)), await _clock(ctx, engine)]
             found += await _readiness(api)
-            found += await _alarms(ctx, engine)
+            found += await selfcheck.checks(engine, ctx.clock.now())
             return found + (await _hosts(settings, ctx) if network else [])
     except (QuietwatchError, OSError) as error:
         return [_check("database", False, str(error))]
@@ -76,21 +76,6 @@ async def _clock(ctx: Context, engine: AsyncEngine) -> dict[str, str]:
     async with engine.connect() as conn:
         away = abs((await server.clock(conn) - ctx.clock.now()).total_seconds())
     return _check("clock", away < _STEP_S, f"{away:.1f} s from the database's")
-
-
-async def _alarms(ctx: Context, engine: AsyncEngine) -> list[dict[str, str]]:
-    """Whether adaptive rules cry wolf more often than they may."""
-    async with engine.connect() as conn:
-        rules = await alarms.kept(conn, ctx.clock.now())
-    return [
-        {
-            "check": f"false alarms of {rule.rule}",
-            "result": "warn" if rule.drifts else "ok",
-            "detail": f"{rule.ended} of {rule.told} told silences ended with a post; {rule.expected:.1f} are borne "
-            f"in {rule.account_years:.1f} account-years",
-        }
-        for rule in rules
-    ]
 
 
 async def _readiness(api: LocalApi) -> list[dict[str, str]]:

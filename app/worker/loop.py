@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.storage import claims
-from app.worker import prune, refit, sources, sweep
+from app.worker import forecasts, prune, refit, sources, sweep
 from app.worker.alarms import Watching
 from app.worker.context import Context
 from app.worker.deliver import Deliverer
@@ -34,6 +34,7 @@ SOURCES = timedelta(seconds=30)
 REFIT = timedelta(seconds=10)
 RENEW = timedelta(hours=1)
 ALARMS = timedelta(hours=1)
+FORECASTS = timedelta(hours=1)
 #: How long visits may go on after the request to stop: a request under way takes at most 30 s, a service has 20.
 GRACE = timedelta(seconds=12)
 #: Who is overdue by more than this was missed in a pause of ours, not by chance.
@@ -54,6 +55,7 @@ async def work(ctx: Context, stop: asyncio.Event, grace: timedelta = GRACE) -> R
     scheduler.every("sources", SOURCES, lambda: sources.run_once(ctx, ctx.clock.now()))
     scheduler.every("refit", REFIT, lambda: refit.run_once(ctx, ctx.clock.now()))
     scheduler.every("alarms", ALARMS, lambda: watching.look(ctx.clock.now()))
+    scheduler.every("forecasts", FORECASTS, lambda: forecasts.run_once(ctx, ctx.clock.now()))
     scheduler.every("renew", RENEW, lambda: refit.renew(ctx, ctx.clock.now()))
     scheduler.every("notify", NOTIFY, notifying.tick)
     scheduler.every("heartbeat", HEARTBEAT, lambda: beating.beat(worker.ticked_at))

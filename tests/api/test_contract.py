@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from app.api import answers, models, notifier_shapes, rhythm, told
+from app.api import answers, models, notifier_shapes, rhythm, rule_alarms, told
 from app.domain.models import Interval
 from app.domain.quiet_hours import QuietHours
 from app.domain.rules import NewRule
@@ -35,7 +35,15 @@ async def world(api: Api) -> dict[str, str]:
     new = NewRule(length=timedelta(days=2), quiet_hours=(hours,), pauses=(Interval(ago(9), ago(8)),))
     async with api.engine.begin() as conn:
         rule = await rules.create(conn, new, NOW)
-    return {"a": first.public_id, "e": event.public_id, "r": rule.public_id, "n": made.json()["id"]}
+        day = timedelta(days=1)
+        adaptive = await rules.create(conn, NewRule("adaptive", false_alarms=2, least=day, greatest=9 * day), NOW)
+    return {
+        "a": first.public_id,
+        "e": event.public_id,
+        "r": rule.public_id,
+        "d": adaptive.public_id,
+        "n": made.json()["id"],
+    }
 
 
 ANSWERS: list[tuple[str, type[BaseModel]]] = [
@@ -58,6 +66,7 @@ ANSWERS: list[tuple[str, type[BaseModel]]] = [
     ("/v1/rules", told.Rules),
     ("/v1/rules/{r}", told.Rule),
     ("/v1/rules/{r}/states", told.RuleStates),
+    ("/v1/rules/{d}/alarms", rule_alarms.RuleAlarms),
     ("/v1/events", told.Events),
     ("/v1/events/{e}", told.Event),
     ("/v1/events/feed", told.FeedLink),

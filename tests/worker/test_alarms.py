@@ -12,7 +12,7 @@ from app import metrics
 from app.domain.rules import NewRule
 from app.storage import alarms, rules
 from app.storage.alarms import Kept
-from app.worker.alarms import Watching
+from app.worker.alarms import MOST, Watching, show_rules
 from app.worker.context import Context
 from tests.storage import histories
 from tests.storage.histories import DAY, NOW
@@ -52,6 +52,19 @@ async def test_what_a_post_ended_is_counted_against_what_is_borne(ctx: Context) 
     shown = metrics.render().decode()
     assert 'quietwatch_false_alarms{which="realised"} 1.0' in shown
     assert 'quietwatch_false_alarms{which="borne"} 2.0' in shown
+    assert f'quietwatch_rule_false_alarms{{rule="{rule.public_id}",which="realised"}} 1.0' in shown
+    assert f'quietwatch_rule_accounts{{rule="{rule.public_id}",side="below"}} 1.0' in shown
+    assert "quietwatch_rules_drifting 0.0" in shown
+
+
+def test_gauges_of_rules_are_bounded() -> None:
+    show_rules([Kept(f"quiet{number}", 1.0, 100.0, 0, 0) for number in range(80)] + [Kept("wolf", 1.0, 1.0, 9, 9)])
+    shown = metrics.render().decode()
+    assert shown.count('quietwatch_rule_false_alarms{rule="') == 2 * MOST
+    assert 'rule="wolf"' in shown
+    assert "quietwatch_rules_drifting 1.0" in shown
+    show_rules([])
+    assert 'quietwatch_rule_false_alarms{rule="' not in metrics.render().decode()
 
 
 async def test_a_rule_that_drifts_is_named_once(ctx: Context) -> None:

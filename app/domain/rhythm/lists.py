@@ -69,12 +69,17 @@ def usual_reach(past: Sequence[tuple[Sequence[float], int]], level: float = 0.9)
     weekends, holidays and news, so the past says it better than independence would: of n windows it is the
     ceil(level * (n + 1))-th smallest deviation. With too few of them it is the normal one, or the largest seen.
     """
-    strayed = sorted(
-        abs(silent - math.fsum(chances)) / _spread(chances) for chances, silent in past if _spread(chances) > 0
+    return reach_of(
+        [abs(silent - math.fsum(chances)) / _spread(chances) for chances, silent in past if _spread(chances) > 0],
+        level,
     )
+
+
+def reach_of(strayed: Sequence[float], level: float) -> float:
+    """The same from how many standard deviations each of the past windows strayed, at least 0 each."""
     place = math.ceil(level * (len(strayed) + 1))
     if place <= len(strayed):
-        return strayed[place - 1]
+        return sorted(strayed)[place - 1]
     return max([NormalDist().inv_cdf((1 + level) / 2), *strayed])
 
 
