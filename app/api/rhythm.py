@@ -105,7 +105,7 @@ class Checked(BaseModel):
     )
     high: int = Field(description="... to here.")
     drifts: bool = Field(
-        description="Whether the last 7, 14 or 28 are so far off that one in a hundred steady accounts at most looks so."
+        description="The last 7, 14 or 28 are so far off that of a hundred steady accounts at most one looks so."
     )
 
 
