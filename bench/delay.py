@@ -22,7 +22,8 @@ from typing import Any
 from standardwebhooks import Webhook
 
 from app import logs
-from app.demo.origin import Origin, Served
+from app.demo.answers import Served
+from app.demo.origin import Origin
 from app.demo.world import Event, Persona, World, snowflake
 from app.domain.rules import NewRule
 from app.platforms import platforms

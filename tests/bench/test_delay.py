@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.demo.origin import Origin, Served
+from app.demo.answers import Served
+from app.demo.origin import Origin
 from app.demo.world import World
 from app.worker.clock import SystemClock
 from bench import delay
