@@ -1,40 +1,38 @@
-"""Everything that a look at an account needs to know beforehand, read in one go for all accounts of a claim.
+"""Everything that a look at an account needs to know beforehand, read in the statement that leases.
 
-May assume: the rows were leased in the caller's transaction, by a statement that ended. Promises: one statement for
-any number of accounts, which sees whatever was committed before the lease began.
+May assume: the rows were locked in the caller's transaction, by a statement that ended: what the one that leases reads
+beside them is then whatever was committed before they were locked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import Kind, Stretch
-from app.storage import raw
 
 #: So many of the newest coverage rows of an account come with its claim; only these can grow.
 HEADS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+# Structs where dataclasses would do: made in C, three of them for every account of a claim.
+
+
+class Head(msgspec.Struct, frozen=True):
     """One stored stretch of coverage that may grow."""
 
     row_id: int
     stretch: Stretch
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(msgspec.Struct, frozen=True):
     """What the next look needs to know about the last ones (``source_memory``)."""
 
-    platform: Mapping[str, object] = field(default_factory=dict)
+    platform: Mapping[str, object] = msgspec.field(default_factory=dict)
     validator_url: str | None = None
     etag: bytes | None = None
     last_modified: bytes | None = None
@@ -48,8 +46,7 @@ class Memory:
     missing_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """One account leased for a look, with everything the look needs."""
 
     account_id: int
@@ -81,50 +78,57 @@ class Claim:
     """The next moment at which a rule may call it quiet."""
     host_failures: int = 0
     counter_refused_at: datetime | None = None
-    memory: Memory = field(default_factory=Memory)
+    memory: Memory = Memory()
     heads: tuple[Head, ...] = ()
+
+
+class Due(NamedTuple):
+    """A row that was locked, and what is to be known of its host. ``closed_until``: nobody may ask it before."""
+
+    account_id: int
+    host_id: int
+    due_at: datetime
+    host: str
+    host_failures: int
+    counter_refused_at: datetime | None
+    closed_until: datetime | None = None
 
 
 # Values are handed on by place, not by name: there are 38 of them, and naming them is much of what a claim costs.
 _ACCOUNT = ("platform", "native_id", "handle", "created_at", "added_at")
-_REMEMBERED = tuple(field.name for field in fields(Memory) if field.name != "platform")
-_FIELDS = tuple(field.name for field in fields(Claim) if field.name not in (*_ACCOUNT, "memory", "heads"))
-_BEFORE = [field.name for field in fields(Claim)].index(_ACCOUNT[0])
+_REMEMBERED = tuple(name for name in Memory.__struct_fields__ if name != "platform")
+_ELSEWHERE = {*_ACCOUNT, *Due._fields, "token", "memory", "heads"}
+_STATE = tuple(name for name in Claim.__struct_fields__ if name not in _ELSEWHERE)
+#: Where in a row the account's own values begin, and the memory.
+_OWN, _MEMORY = 3, 3 + len(_ACCOUNT) + len(_STATE)
 _new_claim: Callable[..., Claim] = Claim
 _new_memory: Callable[..., Memory] = Memory
 
-#: What a statement that leases returns, in this order, from a CTE ``leased``: the rows of ``account_state`` and
-#: ``due_at``, ``host``, ``host_failures`` and ``counter_refused_at`` of each.
-LEASED = ", ".join("leased.lease_token" if name == "token" else f"leased.{name}" for name in _FIELDS)
-
-# Not part of the statement that leases: that one sees the tables as they were when it began, and whoever held the row
-# before may have written memory and coverage while it waited for the row.
-_LOAD = f"""
-SELECT accounts.id, {", ".join(f"accounts.{name}" for name in _ACCOUNT)},
+#: What stands beside the rows of ``account_state`` (called ``state``) that are leased: joined by ``accounts.id``.
+SOURCES = "accounts LEFT JOIN source_memory AS memory ON memory.account_id = accounts.id"
+#: What ``read`` reads, in this order.
+BRIEF = f"""state.account_id, state.host_id, state.lease_token,
+       {", ".join(f"accounts.{name}" for name in _ACCOUNT)},
+       {", ".join(f"state.{name}" for name in _STATE)},
        memory.memory::text, {", ".join(f"memory.{name}" for name in _REMEMBERED)},
        ARRAY(
            SELECT ROW(id, starts_at, ends_at, kinds, live, recorded_from, recorded_to, largest_gap_s, lag_s)
            FROM coverage WHERE coverage.account_id = accounts.id
-           ORDER BY ends_at DESC, id DESC LIMIT {HEADS})
-FROM accounts LEFT JOIN source_memory AS memory ON memory.account_id = accounts.id
-WHERE accounts.id = ANY($1::integer[])
-"""  # noqa: S608 - constants only
+           ORDER BY ends_at DESC, id DESC LIMIT {HEADS})"""  # noqa: S608 - constants only
 
 
-async def load(conn: AsyncConnection, leased: Sequence[Sequence[Any]]) -> list[Claim]:
-    """What the looks at these accounts need. The rows are LEASED; their order is kept."""
-    if not leased:
-        return []
-    rows = await raw.fetch(conn, _LOAD, [row[0] for row in leased])
-    known = {row[0]: row for row in rows}
-    return [_claim(row, known[row[0]]) for row in leased]
-
-
-def _claim(lease: Sequence[Any], known: asyncpg.Record) -> Claim:
-    _, *account, platform = known[: len(_ACCOUNT) + 2]
-    memory = _memory(platform, known[len(_ACCOUNT) + 2 : -1])
-    heads = tuple(map(_head, known[-1]))
-    return _new_claim(*lease[:_BEFORE], *account, *lease[_BEFORE:], memory, heads)
+def read(due: Due, row: asyncpg.Record) -> Claim:
+    """The claim of a row that was locked, from the BRIEF of the statement that leased it."""
+    return _new_claim(
+        *row[:_OWN],
+        due.host,
+        due.due_at,
+        *row[_OWN:_MEMORY],
+        due.host_failures,
+        due.counter_refused_at,
+        _memory(row[_MEMORY], row[_MEMORY + 1 : -1]),
+        tuple(map(_head, row[-1])),
+    )
 
 
 def _head(row: tuple[Any, ...]) -> Head:

@@ -9,15 +9,18 @@ the holder of a lease that ran out had seen nobody knows: its row loses the coun
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import starmap
+from operator import attrgetter
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from app.storage import briefs
-from app.storage.briefs import HEADS, Claim, Head, Memory
+from app.storage import briefs, raw
+from app.storage.briefs import HEADS, Claim, Due, Head, Memory
 from app.storage.tables import Instant
 
 #: What a claim consists of is told in ``briefs``; it is part of what this module gives.
@@ -37,77 +40,60 @@ __all__ = [
 
 #: A host whose next free slot is farther away than this counts as blocked until then.
 HORIZON = timedelta(seconds=5)
+#: Where accounts are put off, others are looked for in their place so often in one claim.
+ROUNDS = 5
+#: Accounts of a busy host are put off for so long.
+BUSY = timedelta(seconds=2)
 
 
-# Rows beyond the share of their host, and rows of a host that nobody may ask now, are put off instead of skipped:
-# otherwise one big host at the head of the queue would hide everybody behind it from every scan. Who has waited longer
-# since the last look comes back earlier (within 20 seconds): a host that cannot keep up serves all in turn. The arrays
-# make the planner go along the primary key, however few rows it believes the table to have.
-_CLAIM = f"""
-WITH due AS (
+# The host's row is looked up for each account, however many the planner believes will come: its estimate for a limit
+# that it does not know would read the whole table of hosts at every claim.
+_DUE = """
+SELECT due.account_id, due.host_id, due.next_poll_at, hosts.name, hosts.failures, hosts.counter_refused_at,
+       greatest(hosts.blocked_until, hosts.next_free_at - $3::interval)
+FROM (
     SELECT account_id, host_id, next_poll_at
     FROM account_state
     WHERE next_poll_at <= $1::timestamptz AND (lease_until IS NULL OR lease_until <= $1)
     ORDER BY next_poll_at
     LIMIT $2::integer
     FOR UPDATE SKIP LOCKED
-), placed AS (
-    SELECT due.account_id, due.next_poll_at,
-           hosts.name AS host, hosts.failures AS host_failures, hosts.counter_refused_at,
-           greatest(hosts.blocked_until, hosts.next_free_at - $3::interval,
-                    CASE WHEN hosts.id = ANY($4::integer[]) THEN $1 + interval '2 seconds' END) AS closed_until,
-           row_number() OVER (PARTITION BY due.host_id ORDER BY due.next_poll_at, due.account_id) AS place
-    FROM due JOIN hosts ON hosts.id = due.host_id
-), taken AS (
-    SELECT account_id, next_poll_at AS due_at, host, host_failures, counter_refused_at FROM placed
-    WHERE coalesce(closed_until <= $1, true) AND place <= $5::integer
-    ORDER BY next_poll_at, account_id LIMIT $6::integer
-), put_off AS (
-    UPDATE account_state AS state
-    SET next_poll_at = greatest(placed.closed_until, $1) + interval '1 second'
-                       + coalesce(
-                           interval '20 hours' / (3600 + abs(extract(epoch FROM $1 - state.polled_at))),
-                           interval '0')
-    FROM placed
-    WHERE state.account_id = placed.account_id
-      AND state.account_id = ANY(ARRAY(
-          SELECT account_id FROM placed WHERE coalesce(closed_until > $1, false) OR place > $5))
-), leased AS (
-    UPDATE account_state AS state
-    SET lease_until = $7::timestamptz, next_poll_at = $7, lease_token = state.lease_token + 1,
-        counter = CASE WHEN state.lease_until IS NULL THEN state.counter END
-    FROM taken
-    WHERE state.account_id = taken.account_id AND state.account_id = ANY(ARRAY(SELECT account_id FROM taken))
-    RETURNING state.*, taken.due_at, taken.host, taken.host_failures, taken.counter_refused_at
-)
-SELECT {briefs.LEASED} FROM leased ORDER BY due_at, account_id"""  # noqa: S608 - constants only
+) AS due, LATERAL (SELECT * FROM hosts WHERE hosts.id = due.host_id LIMIT 1) AS hosts"""
 
 # Filling a batch costs nothing: whoever of the same host would be asked within a quarter of its interval comes along.
-_COMPANIONS = f"""
-WITH wanted AS (
-    SELECT w.host_id, w.places, hosts.name AS host, hosts.failures AS host_failures, hosts.counter_refused_at
-    FROM unnest($2::integer[], $3::integer[]) AS w(host_id, places) JOIN hosts ON hosts.id = w.host_id
-), soon AS (
-    SELECT near.account_id, near.next_poll_at AS due_at, wanted.host, wanted.host_failures, wanted.counter_refused_at
-    FROM wanted, LATERAL (
-        SELECT account_id, next_poll_at
-        FROM account_state
-        WHERE host_id = wanted.host_id AND next_poll_at > $1::timestamptz AND next_poll_at <= $1 + $4::interval
-          AND next_poll_at - $1 <= (next_poll_at - polled_at) / 4
-          AND (lease_until IS NULL OR lease_until <= $1) AND failures = 0
-        ORDER BY next_poll_at
-        LIMIT wanted.places
-        FOR UPDATE SKIP LOCKED
-    ) AS near
-), leased AS (
-    UPDATE account_state AS state
-    SET lease_until = $5::timestamptz, next_poll_at = $5, lease_token = state.lease_token + 1,
-        counter = CASE WHEN state.lease_until IS NULL THEN state.counter END
-    FROM soon
-    WHERE state.account_id = soon.account_id
-    RETURNING state.*, soon.due_at, soon.host, soon.host_failures, soon.counter_refused_at
-)
-SELECT {briefs.LEASED} FROM leased ORDER BY due_at, account_id"""  # noqa: S608 - constants only
+_SOON = """
+SELECT near.account_id, wanted.host_id, near.next_poll_at, hosts.name, hosts.failures, hosts.counter_refused_at
+FROM unnest($2::integer[], $3::integer[]) AS wanted(host_id, places) JOIN hosts ON hosts.id = wanted.host_id,
+LATERAL (
+    SELECT account_id, next_poll_at
+    FROM account_state
+    WHERE host_id = wanted.host_id AND next_poll_at > $1::timestamptz AND next_poll_at <= $1 + $4::interval
+      AND next_poll_at - $1 <= (next_poll_at - polled_at) / 4
+      AND (lease_until IS NULL OR lease_until <= $1) AND failures = 0
+    ORDER BY next_poll_at
+    LIMIT wanted.places
+    FOR UPDATE SKIP LOCKED
+) AS near"""
+
+# Who has waited longer since the last look comes back earlier (within 20 seconds): a host that cannot keep up serves
+# all in turn.
+_PUT_OFF = """
+UPDATE account_state AS state
+SET next_poll_at = off.until + interval '1 second'
+                   + coalesce(interval '20 hours' / (3600 + abs(extract(epoch FROM $1::timestamptz - state.polled_at))),
+                              interval '0')
+FROM unnest($2::integer[], $3::timestamptz[]) AS off(account_id, until)
+WHERE state.account_id = off.account_id"""
+
+# Not part of the statement that locks: that one sees the tables as they were when it began, and whoever held the row
+# before may have written memory and coverage while it waited for the row.
+_LEASE = f"""
+UPDATE account_state AS state
+SET lease_until = $2::timestamptz, next_poll_at = $2, lease_token = state.lease_token + 1,
+    counter = CASE WHEN state.lease_until IS NULL THEN state.counter END
+FROM {briefs.SOURCES}
+WHERE state.account_id = ANY($1::integer[]) AND accounts.id = state.account_id
+RETURNING {briefs.BRIEF}"""  # noqa: S608 - constants only
 
 _RENEW = text("""
 UPDATE account_state AS state SET lease_until = :until, next_poll_at = :until
@@ -158,9 +144,22 @@ async def claim_due(
     """Lease at most ``limit`` due accounts until ``now + lease``, at most ``per_host`` of one host, oldest first.
 
     Accounts of a host that is blocked or has no free slot within HORIZON are put off until it opens; those of the
-    host ids in ``busy`` for two seconds.
+    host ids in ``busy`` for two seconds; those beyond ``per_host`` for at most 20. Put off, not skipped: otherwise one
+    big host at the head of the queue would hide everybody behind it from every claim. Others come in their place, in
+    ROUNDS rounds at most.
     """
-    return await _lease(conn, _CLAIM, (now, limit * 2, HORIZON, list(busy), per_host, limit, now + lease))
+    found: list[Claim] = []
+    shares = Counter[int]()
+    for _ in range(ROUNDS):
+        room = limit - len(found)
+        due = await _lock(conn, _DUE, now, room, HORIZON)
+        take, off = _place(due, now, per_host, busy, shares)
+        if off:
+            await raw.fetch(conn, _PUT_OFF, now, *zip(*off, strict=True))
+        found += await _lease(conn, take, now + lease)
+        if len(due) < room or not off:
+            break
+    return found
 
 
 async def claim_companions(
@@ -172,14 +171,40 @@ async def claim_companions(
     """
     if not places:
         return []
-    hosts, wanted = list(places), list(places.values())
-    return await _lease(conn, _COMPANIONS, (now, hosts, wanted, ahead, now + lease))
+    soon = await _lock(conn, _SOON, now, list(places), list(places.values()), ahead)
+    return await _lease(conn, soon, now + lease)
 
 
-async def _lease(conn: AsyncConnection, sql: str, values: tuple[object, ...]) -> list[Claim]:
-    # The driver's own statement: SQLAlchemy's compiling and naming of so many columns costs more than leasing a row.
-    leased = await conn.exec_driver_sql(sql, values)
-    return await briefs.load(conn, leased.all())
+async def _lock(conn: AsyncConnection, sql: str, *values: object) -> list[Due]:
+    """Rows that nobody else has, oldest first."""
+    # Through SQLAlchemy, which begins the transaction with it: ``raw`` would need one more round trip for that.
+    rows = (await conn.exec_driver_sql(sql, values)).all()
+    return sorted(starmap(Due, rows), key=attrgetter("due_at", "account_id"))
+
+
+def _place(
+    due: Sequence[Due], now: datetime, per_host: int, busy: Collection[int], shares: Counter[int]
+) -> tuple[list[Due], list[tuple[int, datetime]]]:
+    """Who is looked at, by its host's share, and who is put off until when. ``shares`` is what each host has had."""
+    take, off = [], []
+    for row in due:
+        closed = [at for at in (row.closed_until, now + BUSY if row.host_id in busy else None) if at is not None]
+        until = max(closed, default=now)
+        if until <= now and shares[row.host_id] < per_host:
+            shares[row.host_id] += 1
+            take.append(row)
+        else:
+            off.append((row.account_id, max(until, now)))
+    return take, off
+
+
+async def _lease(conn: AsyncConnection, take: Sequence[Due], until: datetime) -> list[Claim]:
+    """Lease rows that are locked, and read what the looks at them need."""
+    if not take:
+        return []
+    rows = await raw.fetch(conn, _LEASE, [row.account_id for row in take], until)
+    known = {row[0]: row for row in rows}
+    return [briefs.read(row, known[row.account_id]) for row in take]
 
 
 async def renew(conn: AsyncConnection, claims: Sequence[Claim], until: datetime) -> int:

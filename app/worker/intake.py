@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
 import structlog
 
 from app import metrics
@@ -149,7 +150,7 @@ class Intake:
         """Let them be made again. The counters are forgotten: nobody knows any more what the pages showed."""
         if not unwritten:
             return
-        forgotten = [replace(found.claim, counter=None) for found in unwritten]
+        forgotten = [msgspec.structs.replace(found.claim, counter=None) for found in unwritten]
         due_at = self._ctx.clock.now() + USUAL
         try:
             async with self._ctx.engine.begin() as conn:

@@ -7,9 +7,10 @@ to http.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from app.domain.joining import PageMemory
 from app.domain.models import Failure, Page
@@ -36,7 +37,7 @@ def remembered(found: Finding, page: PageMemory | None) -> Memory:
             changes["platform"] = look.memory
         if page is not None:
             changes |= _page(page)
-    return replace(before, **changes) if changes else before
+    return msgspec.structs.replace(before, **changes) if changes else before
 
 
 def believed_target(before: Memory, after: Memory) -> str | None:

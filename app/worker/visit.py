@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import groupby
+
+import msgspec
 
 from app.domain import pace
 from app.domain.models import Failure, OutcomeName, Unchanged
@@ -91,7 +93,7 @@ class Visit:
                 enough.append(settled)
                 continue
             # Where the page is not reached, the move must not be forgotten: the counter may move back.
-            forgotten = self.left[claim.account_id] = replace(self._informed(claim), counter=None)
+            forgotten = self.left[claim.account_id] = msgspec.structs.replace(self._informed(claim), counter=None)
             counter = _value(answer)
             pages.append((forgotten if counter is None else claim, counter))
         for settled in enough:
@@ -108,7 +110,7 @@ class Visit:
         """The claim as if it had been taken knowing whether its host has a counter."""
         if claim.counter_refused_at == self.refused_at:
             return claim
-        return replace(claim, counter_refused_at=self.refused_at)
+        return msgspec.structs.replace(claim, counter_refused_at=self.refused_at)
 
     def _settled(
         self, platform: Platform, claim: Claim, answer: CounterLook, exchanges: tuple[Exchange, ...]

@@ -75,6 +75,20 @@ async def test_a_blocked_host_is_put_off_until_it_opens(engine: AsyncEngine) -> 
     assert len(await claim(engine, due)) == 1
 
 
+async def test_others_come_in_the_place_of_those_that_are_put_off(engine: AsyncEngine) -> None:
+    state = tables.account_state
+    async with engine.begin() as conn:
+        for host, number in (("closed", 12), ("big", 12), ("small", 3)):
+            for n in range(number):
+                account_id = await add(conn, f"{host}{n}", f"{host}.example")
+                due = NOW - timedelta(minutes={"closed": 3, "big": 2, "small": 1}[host], seconds=-n)
+                await conn.execute(update(state).where(state.c.account_id == account_id).values(next_poll_at=due))
+        closed = select(tables.hosts.c.id).where(tables.hosts.c.name == "closed.example")
+        await hosts.block(conn, (await conn.execute(closed)).scalar_one(), NOW + timedelta(hours=1), "budget")
+    found = [c.handle for c in await claim(engine, limit=10, per_host=5)]
+    assert found == ["big0", "big1", "big2", "big3", "big4", "small0", "small1", "small2"]
+
+
 async def test_a_host_without_a_free_slot_soon_is_put_off(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await add(conn, "a")
