@@ -32,12 +32,12 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "show": showing.show,
     "participation": answers.participation,
     "export": answers.export,
-    "events": events.events,
     "platforms": admin.platforms,
     "doctor": admin.doctor,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(events.app, name="events")
 app.add_typer(rules.app, name="rule")
 app.add_typer(keys.app, name="key")
 app.add_typer(hooks.app, name="webhook")

@@ -160,10 +160,14 @@ def _verifier(shared: Context) -> Callable[[str, str], Awaitable[str | None]]:
     return verify
 
 
+def own_address(settings: Settings) -> str:
+    """Where people reach this service, without a slash at the end."""
+    return settings.public_url or f"http://{settings.host}:{settings.port}"
+
+
 def sign_in_link(settings: Settings, now: datetime) -> str:
     """An address that signs the operator in to the pages, good for an hour. To be printed, never to be logged."""
-    base = settings.public_url or f"http://{settings.host}:{settings.port}"
-    return base + sign_in_path(load_secret(settings.data_dir), now)
+    return own_address(settings) + sign_in_path(load_secret(settings.data_dir), now)
 
 
 def guard(settings: Settings) -> Guard:

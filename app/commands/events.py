@@ -1,4 +1,4 @@
-"""``events``: what became true, from the log or as it happens."""
+"""``events``: what became true, from the log or as it happens; ``events link`` is in ``links``."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from app.commands import output
+from app.commands import links, output, runtime
 from app.commands.local import LocalApi, ask
-from app.commands.options import AsJson, DataDir, Tag
+from app.commands.options import AsJson, DataDir, EventTypes, OfAccount, OfRule, Tag
+from app.errors import BadInput
 
 _COLUMNS = ("when", "what", "account", "state", "silent since", "id")
 
 
+app = typer.Typer(invoke_without_command=True)
+app.add_typer(links.app, name="link")
+
+
+@app.callback()
 def events(
-    kind: Annotated[
-        list[str] | None, typer.Option("--type", help="account.quiet, account.resumed ...; repeat it.")
-    ] = None,
-    account: Annotated[str | None, typer.Option(help="Only of this account.")] = None,
-    rule: Annotated[str | None, typer.Option(help="Only of this rule (its id).")] = None,
+    context: typer.Context,
+    kind: EventTypes = None,
+    account: OfAccount = None,
+    rule: OfRule = None,
     tag: Tag = None,
     since: Annotated[str | None, typer.Option(help="Recorded at this instant or later (RFC 3339).")] = None,
     until: Annotated[str | None, typer.Option(help="Recorded before this instant.")] = None,
@@ -36,6 +41,9 @@ def events(
 
     quietwatch events --type account.quiet --tag pledged --follow
     """
+    if context.invoked_subcommand is not None:
+        _refuse_options(context)
+        return
     chosen = {"type": kind, "account": account, "rule": rule, "tag": tag}
     if follow:
         ask(data_dir, lambda api: _follow(api, {**chosen, "after": after}, as_json))
@@ -48,6 +56,12 @@ def events(
     output.print_table(_COLUMNS, [_row(item) for item in found["items"]])
     if found["next"]:
         output.aside.print("There are more; raise --limit or narrow the question.")
+
+
+def _refuse_options(context: typer.Context) -> None:
+    """An option before the subcommand would be lost in silence. Ends the command."""
+    if any(value for name, value in context.params.items() if name != "limit"):
+        runtime.fail(BadInput(f"put options behind `{context.invoked_subcommand}` and its command"))
 
 
 async def _follow(api: LocalApi, params: dict[str, Any], as_json: bool) -> None:

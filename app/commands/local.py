@@ -29,11 +29,11 @@ _LOCAL = Caller(0, "cli", frozenset({"admin"}))
 
 
 class _LocalKeys(KeyRing):
-    """Whoever can start the program on its database is its administrator."""
+    """Whoever can start the program on its database is its administrator; keys are themselves."""
 
     async def verify(self, token: str, now: datetime) -> Caller | None:
-        """The local caller, whatever the token."""
-        return _LOCAL
+        """The local caller for its own word, else whoever the key belongs to."""
+        return _LOCAL if token == following.TOKEN else await super().verify(token, now)
 
 
 class LocalApi:
@@ -46,9 +46,9 @@ class LocalApi:
         """The body of a GET. Raises the QuietwatchError behind a problem."""
         return (await self._call("GET", path, params, accept=accept)).content
 
-    async def read(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
-        """The JSON value of a GET."""
-        return msgspec.json.decode(await self.get(path, params))
+    async def read(self, path: str, params: Mapping[str, Any] | None = None, *, token: str = following.TOKEN) -> Any:
+        """The JSON value of a GET. ``token``: asked with this key, not as the local administrator."""
+        return msgspec.json.decode((await self._call("GET", path, params, token=token)).content)
 
     async def examine(self, path: str) -> Any:
         """The JSON value of a GET whose refusal is an answer too (readiness)."""
@@ -115,8 +115,9 @@ class LocalApi:
         content: bytes | None = None,
         content_type: str | None = None,
         accept: str = "application/json",
+        token: str = following.TOKEN,
     ) -> httpx2.Response:
-        headers = {"accept": accept, "authorization": "Bearer local"}
+        headers = {"accept": accept, "authorization": f"Bearer {token}"}
         if content_type:
             headers["content-type"] = content_type
         query = {name: value for name, value in (params or {}).items() if value not in (None, (), [])}
