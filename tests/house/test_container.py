@@ -128,4 +128,5 @@ def test_settings_of_the_composition_can_be_used_with_a_password_alone(monkeypat
         monkeypatch.setenv(name, re.sub(r"\$\{(\w+):(.)[^}]*\}", lambda m: "x" if m[2] == "?" else "", value))
     settings = load()
     assert (settings.contact, settings.public_url) == ("", None)
-    assert fnmatch(str(settings.database_url), "postgresql://quietwatch:*@database:5432/quietwatch")
+    address = settings.database_url.get_secret_value() if settings.database_url else ""
+    assert fnmatch(address, "postgresql://quietwatch:*@database:5432/quietwatch")
