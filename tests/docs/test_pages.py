@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import re
@@ -104,6 +105,26 @@ def test_every_module_that_a_page_runs_exists(page: Path) -> None:
     text = page.read_text("utf-8")
     named = set(re.findall(r"python -m ((?:app|bench)[\w.]*)", text)) | set(re.findall(r"`(bench\.\w+)`", text))
     assert [name for name in sorted(named) if importlib.util.find_spec(name) is None] == []
+
+
+def exists(dotted: str) -> bool:
+    """Whether this is a module of the program, or a name in one."""
+    module, _, name = f"app.{dotted}".rpartition(".")
+    try:
+        found = importlib.import_module(module)
+        return hasattr(found, name) or importlib.util.find_spec(f"{module}.{name}") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_piece_of_the_program_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text("utf-8")
+    packages = "|".join(path.parent.name for path in (ROOT / "app").glob("*/__init__.py"))
+    dotted = set(re.findall(rf"`((?:{packages})\.[a-z_]+(?:\.[a-z_]+)?)`", text))
+    files = set(re.findall(r"`((?:app|tests|bench|docs|migrations)/[\w./-]+)`", text))
+    assert [name for name in sorted(dotted) if not exists(name)] == []
+    assert [name for name in sorted(files) if not (ROOT / name).exists()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
