@@ -98,8 +98,11 @@ def participation(
         output.print_json(found)
         return
     rows = [_participant_row(item) for item in found["items"]]
-    output.print_table(("account", "answer", "evidence", "covered", "largest gap", "why"), rows)
+    columns = ("account", "answer", "evidence", "covered", "largest gap", "chance of silence", "why")
+    output.print_table(columns, rows)
     output.console.print("  ".join(f"{name}: {count}" for name, count in found["totals"].items()))
+    if expected := found["expected"] and found["expected"]["sentence"]:
+        output.console.print(output.plain(expected["en"]))
     if found["next"]:
         output.aside.print("The table is cut, the totals are not; narrow the question to see the rest.")
 
@@ -151,5 +154,6 @@ def _participant_row(item: dict[str, Any]) -> tuple[Any, ...]:
         (first["url"] or cells.at(first["posted_at"])) if first else "",
         f"{item['covered_share']:.0%}",
         cells.length(item["largest_gap_seconds"] or None),
+        cells.chance_of_silence(item),
         item["note"],
     )

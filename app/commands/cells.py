@@ -10,7 +10,7 @@ from typing import Any
 
 from app.api.meanings import NoMeaning
 from app.commands import output
-from app.domain import sentences
+from app.domain import sentences, worth
 from app.domain.rhythm.readings import Reading
 
 STANDING = ("state", "last post", "proven", "possible", "observed until")
@@ -61,6 +61,23 @@ def how_unusual(item: dict[str, Any]) -> str:
     if meaning["reading"] not in _TOLD:
         return str(meaning["reading"])
     return f"{meaning['reading']}: {sentences.often(meaning['times_a_year'], 'en')}"
+
+
+def chance(chance: float | None) -> str:
+    """Whole per cent, below one per cent one figure; a chance that was cut says so."""
+    if chance is None:
+        return ""
+    text = f"{min(chance, 0.99):.0%}" if chance >= 0.01 else f"{100 * chance:.1g}%"
+    return f"{text} or less" if chance in (worth.LEAST_CHANCE, worth.LEAST_CHANCE_SHORT) else text
+
+
+def chance_of_silence(item: dict[str, Any]) -> str:
+    """Of no post in a window, by the account's own rhythm; of a silent account what that is worth."""
+    meaning = item["meaning"]
+    if meaning is None:
+        return "-"
+    words = [meaning["reading"]] if item["answer"] == "silent" or meaning["p_silent"] is None else []
+    return ", ".join([*filter(None, [chance(meaning["p_silent"])]), *words, *["stands out"] * bool(meaning["stands"])])
 
 
 def why(item: dict[str, Any]) -> str:

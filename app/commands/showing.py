@@ -100,21 +100,13 @@ def _print_facts(facts: list[tuple[str, str]], title: str) -> None:
 def _worth(meaning: dict[str, Any]) -> list[tuple[str, str]]:
     """The figures that there are; without enough history only what they would rest on."""
     told = [
-        ("chance of one this long", _chance(meaning["p_silent"])),
+        ("chance of one this long", cells.chance(meaning["p_silent"])),
         ("times a year", _times(meaning)),
         ("posts expected meanwhile", _number(meaning["expected_posts"])),
         ("rank", _rank(meaning)),
         ("based on", _based_on(meaning["based_on"])),
     ]
     return [(name, text) for name, text in told if text]
-
-
-def _chance(chance: float | None) -> str:
-    """Whole per cent, below one per cent one figure; a chance that was cut says so."""
-    if chance is None:
-        return ""
-    text = f"{min(chance, 0.99):.0%}" if chance >= 0.01 else f"{100 * chance:.1g}%"
-    return f"{text} or less" if chance in (worth.LEAST_CHANCE, worth.LEAST_CHANCE_SHORT) else text
 
 
 def _times(meaning: dict[str, Any]) -> str:

@@ -110,6 +110,21 @@ def test_one_account_with_its_sentence_its_figures_and_its_rhythm(run: Callable[
     assert told["at 2 false alarms a year"].startswith("told from 2026-11-")
 
 
+def test_who_took_part_says_how_likely_no_post_was(run: Callable[..., str]) -> None:
+    window = ("--start", "2026-11-20T00:00:00Z", "--end", "2026-11-21T00:00:00Z")
+    found = json.loads(run("participation", *window, "--json"))
+    meanings = {item["account"]["handle"]: item["meaning"] for item in found["items"]}
+    table = run("participation", *window)
+    lines = lines_of(table)
+    assert meanings["stopped"]["reading"] in lines["Quinn"]
+    assert re.search(r"14 min +[0-9.]+%", lines["steady"])
+    assert "ordinary" not in lines["steady"]  # it posted: nothing is to be said of a silence
+    assert "not enough history" in lines["rarely"]
+    assert found["expected"]["sentence"]["en"] in table
+    of_others = run("participation", *window, "--kinds", "original")
+    assert "not enough" not in of_others
+
+
 def test_without_history_nothing_sharp_is_said(run: Callable[..., str]) -> None:
     rarely = run("show", "rarely")
     assert "chance of one this long" not in rarely
