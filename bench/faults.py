@@ -4,6 +4,7 @@ A child process looks at scripted sources and is killed (SIGKILL) at one named p
 began; a second child looks again once the leases have ended. Then the database is compared with the model: every post
 that was shown is stored once and none besides, coverage claims nothing that no look proved, streaks and answers follow
 from the posts, and no account is left leased. Network and clock are scripted, everything else is the worker itself.
+Sending, acknowledging and rotating are killed in ``faults_hooks``, migrating in ``faults_migrating``.
 """
 
 from __future__ import annotations
@@ -11,17 +12,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import os
 import random
-import signal
-import time
-import traceback
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from sqlalchemy import text
 
 from app.platforms import platforms
@@ -31,7 +27,8 @@ from app.storage.migrate import upgrade
 from app.worker import ingest, poll, visit
 from app.worker.clock import VirtualClock
 from app.worker.context import Context, Options
-from bench import harness
+from bench import faults_hooks, faults_migrating, harness
+from bench.faults_child import Place, arm, child
 from bench.faults_world import (
     AGAIN,
     HOUR,
@@ -50,7 +47,7 @@ Plan = tuple[str, Callable[[], None] | None, float | None]
 #: So many crashes share their sources; what is compared after each of them grows with those before it.
 SERIES = 100
 #: Where a process is killed: before and after each of these. ``commit`` is the end of the writing transaction.
-POINTS: dict[str, tuple[Any, str]] = {
+POINTS: dict[str, Place] = {
     "claim": (claims, "claim_due"),
     "companions": (claims, "claim_companions"),
     "reserve": (hosts, "reserve"),
@@ -81,48 +78,6 @@ async def look(database: str, at: datetime) -> None:
     ctx = Context(engine, Scripted(), platforms(), VirtualClock(at), options=options)
     await poll.run_once(ctx, at)
     await engine.dispose()
-
-
-def arm(point: str, after: bool, call: int) -> None:
-    """Kill this process at the ``call``-th passing of the point."""
-    module, name = POINTS[point]
-    original: Callable[..., Awaitable[Any]] = getattr(module, name)
-    passed = Counter[str]()
-
-    @functools.wraps(original)
-    async def fatal(*args: Any, **kwargs: Any) -> Any:
-        passed[name] += 1
-        fatal_one = passed[name] == call
-        if not after and fatal_one:
-            os.kill(os.getpid(), signal.SIGKILL)
-        result = await original(*args, **kwargs)
-        if after and fatal_one:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
-
-    setattr(module, name, fatal)
-
-
-def child(database: str, at: datetime, prepare: Callable[[], None] | None, kill_after: float | None = None) -> bool:
-    """Run a round in a forked process; whether it was killed."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
-            if prepare is not None:
-                prepare()
-            asyncio.run(look(database, at))
-            os._exit(0)
-        except BaseException:  # the child must not run the parent code
-            traceback.print_exc()
-            os._exit(1)
-    if kill_after is not None:
-        time.sleep(kill_after)
-        os.kill(pid, signal.SIGKILL)
-    _, status = os.waitpid(pid, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == 1:
-        raise RuntimeError("a round failed by itself")
-    return os.WIFSIGNALED(status)
 
 
 async def differences(database: str, rounds: Sequence[datetime], now: datetime) -> list[str]:
@@ -200,13 +155,13 @@ def run(database: str, plans: Sequence[Plan]) -> dict[str, Any]:
 def _series(database: str, plans: Sequence[Plan], killed: Counter[str]) -> list[str]:
     asyncio.run(watch_sources(database))
     at = START + HOUR
-    child(database, at, None)
+    child(functools.partial(look, database, at))
     rounds, faults = [at], []
     for name, prepare, kill_after in plans:
         at += ROUND
-        killed[name] += child(database, at, prepare, kill_after)
+        killed[name] += child(functools.partial(look, database, at), prepare, kill_after)
         again = at + AGAIN
-        child(database, again, None)
+        child(functools.partial(look, database, again))
         rounds += [at, again]
         found = asyncio.run(differences(database, rounds, again))
         faults += [f"after {name}: {fault}" for fault in found]
@@ -221,7 +176,7 @@ def plans_for(times: int, kills: int, rng: random.Random) -> list[Plan]:
             for after in (False, True):
                 name = f"{'after' if after else 'before'} {point}"
                 call = 1 if turn == 0 else rng.randint(1, 3)
-                found.append((name, functools.partial(arm, point, after, call), None))
+                found.append((name, functools.partial(arm, POINTS[point], after, call), None))
     found += [("random moment", None, rng.uniform(0.005, 0.15)) for _ in range(kills)]
     return found
 
@@ -231,11 +186,18 @@ def main() -> None:
     parser = harness.parser(__doc__)
     parser.add_argument("--times", type=int, default=100, help="crashes at each point")
     parser.add_argument("--kills", type=int, default=500, help="kills at random moments")
+    parser.add_argument("--migrations", type=int, default=100, help="kills in the middle of a migration")
     given = parser.parse_args()
     with harness.database({"fsync": "off"}) as server:
         asyncio.run(upgrade(server.url))
-        figures = run(server.url, plans_for(given.times, given.kills, random.Random(11)))
-    harness.report(not figures["differences"] and not figures["never_reached"], figures, given.json)
+        parts = {
+            "polling": run(server.url, plans_for(given.times, given.kills, random.Random(11))),
+            "hooks": faults_hooks.run(server.url, given.times),
+            "migrating": faults_migrating.run(server.url, given.migrations),
+        }
+    figures = {f"{part}_{name}": value for part, found in parts.items() for name, value in found.items()}
+    ok = not any(found["differences"] or found["never_reached"] for found in parts.values())
+    harness.report(ok, figures, given.json)
 
 
 if __name__ == "__main__":
