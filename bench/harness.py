@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -102,6 +102,18 @@ def on_fresh_database(measure: Callable[[str, Path], Coroutine[Any, Any, T]]) ->
             return await measure(server.url, directory)
 
         return asyncio.run(run())
+
+
+async def until(condition: Callable[[], object], seconds: float, every: float = 0.02) -> bool:
+    """Return as soon as ``condition`` (which may have to be awaited) holds, or after ``seconds``; whether it did."""
+    ends = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if isinstance(found, Awaitable):
+            found = await found
+        if found or time.monotonic() > ends:
+            return bool(found)
+        await asyncio.sleep(every)
 
 
 def cpu_of(pid: int, *, ended_children: bool = False) -> float:

@@ -11,7 +11,6 @@ import asyncio
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,7 +81,7 @@ async def measure(url: str, number: int, seconds: float, every: float, data_dir:
             async with endpoints.worker(url, data_dir) as process:
                 for count in range(6):
                     await _tell(engine, watch, count)
-                    await _until(lambda: len(watch.seen) == len(watch.committed), 60)
+                    await harness.until(lambda: len(watch.seen) == len(watch.committed), 60)
                 watch.settle()
                 floor = harness.percentile(watch.seconds[1:] or [0.0], 0.99)
                 watch.committed.clear()
@@ -93,7 +92,7 @@ async def measure(url: str, number: int, seconds: float, every: float, data_dir:
                     await _tell(engine, watch, told)
                     told += 1
                     await asyncio.sleep(max(0.0, told * every - (time.monotonic() - began)))
-                await _until(lambda: len(_others(watch)) >= told * (number - 2), 30)
+                await harness.until(lambda: len(_others(watch)) >= told * (number - 2), 30)
                 cpu = harness.cpu_of(process.pid) - cpu
     watch.settle()
     await engine.dispose()
@@ -115,13 +114,6 @@ async def measure(url: str, number: int, seconds: float, every: float, data_dir:
 
 def _others(watch: Watch) -> list[tuple[str, str]]:
     return [key for key in watch.seen if key[0] != "/slow" and key[1] in watch.committed]
-
-
-async def _until(true: Callable[[], bool], seconds: float) -> None:
-    for _ in range(round(seconds * 20)):
-        if true():
-            return
-        await asyncio.sleep(0.05)
 
 
 def main() -> None:

@@ -80,15 +80,12 @@ async def play(url: str, world: World, clock: FastClock, pid: int) -> dict[str, 
         woken = clock.now()
         os.kill(pid, signal.SIGCONT)
         due = sum(at <= AWAKE for _, _, at in _true(world))
-        for _ in range(round(PATIENCE / 0.2)):
-            await asyncio.sleep(0.2)
-            if len(arrived) >= due:
-                break
+        await harness.until(lambda: len(arrived) >= due, PATIENCE)
         async with engine.connect() as conn:
             rows = await fetch(conn, _LOG)
             pauses = await fetch(conn, "select count(*) from own_pauses where ends_at >= $1", woken)
         _end(pid)
-        await asyncio.sleep(0.1)  # its connections end
+        await harness.until(lambda: not origin.connections, 5)
     await origin.stop()
     await engine.dispose()
     shown: dict[str, datetime] = {}

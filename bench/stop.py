@@ -110,7 +110,8 @@ async def measure(url: str, rounds: int, data_dir: Path) -> dict[str, Any]:
         for number in range(rounds):
             await _tell(engine, ids)
             async with endpoints.worker(url, data_dir, *_words(number)) as process:
-                await _until(lambda: feeds.under_way > 0 and endpoint.under_way > 0)
+                if not await harness.until(lambda: feeds.under_way > 0 and endpoint.under_way > 0, 60):
+                    raise TimeoutError("nothing is under way")
                 await asyncio.sleep(rng.uniform(0, 2))
                 in_flight += feeds.under_way + endpoint.under_way
                 ended.append(await _end(process))
@@ -159,14 +160,6 @@ async def _tell(engine: AsyncEngine, ids: list[int]) -> None:
         await events.record(conn, news, now)
 
 
-async def _until(condition: Any) -> None:
-    for _ in range(60 * 50):
-        if condition():
-            return
-        await asyncio.sleep(0.02)
-    raise TimeoutError("nothing is under way")
-
-
 async def _end(process: subprocess.Popen[bytes]) -> tuple[float, int]:
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
@@ -188,19 +181,20 @@ async def _leased(engine: AsyncEngine) -> int:
 
 
 async def _settle(engine: AsyncEngine, endpoint: Endpoint, number: int) -> None:
-    """Until everything has arrived and everybody was looked at."""
-    began, asked = time.monotonic(), datetime.now(UTC)
-    while time.monotonic() - began < SETTLE_SECONDS:
+    """Until everything has arrived and everybody was looked at, or SETTLE_SECONDS have passed."""
+    since = datetime.now(UTC) - timedelta(seconds=5)
+
+    async def settled() -> bool:
         async with engine.connect() as conn:
             rows = await fetch(
                 conn,
                 "select (select count(*) from deliveries where status <> 'delivered'),"
                 " (select count(*) from account_state where polled_at > $1)",
-                asked - timedelta(seconds=5),
+                since,
             )
-        if tuple(rows[0]) == (0, number) and endpoint.under_way == 0:
-            return
-        await asyncio.sleep(0.2)
+        return tuple(rows[0]) == (0, number) and endpoint.under_way == 0
+
+    await harness.until(settled, SETTLE_SECONDS, every=0.2)
 
 
 async def _compared(engine: AsyncEngine, feeds: Feeds, endpoint: Endpoint) -> dict[str, Any]:

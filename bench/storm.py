@@ -69,11 +69,12 @@ async def measure(url: str, accounts: int, data_dir: Path) -> dict[str, Any]:
         await seed(engine, accounts)
         await endpoints.add(engine, [address])
         async with endpoints.worker(url, data_dir) as process:
-            await asyncio.sleep(3)  # it is up
+            await harness.until(lambda: _up(engine), 60)
             async with engine.begin() as conn:
                 await rules.create(conn, NewRule(length=LENGTH), datetime.now(UTC))
             began = time.time()
-            recorded = await _recorded(engine, accounts)
+            await harness.until(lambda: _all_recorded(engine, accounts), 300, every=0.2)
+            recorded = time.time()
             await _arrived(got, accounts)
             figures = {
                 "accounts": accounts,
@@ -94,13 +95,14 @@ async def _count(engine: AsyncEngine) -> int:
         return int((await conn.execute(text("SELECT count(*) FROM events WHERE type = 'account.quiet'"))).scalar_one())
 
 
-async def _recorded(engine: AsyncEngine, accounts: int) -> float:
-    """When the last one was on record, give or take the fifth of a second."""
-    for _ in range(5 * 300):
-        if await _count(engine) >= accounts:
-            break
-        await asyncio.sleep(0.2)
-    return time.time()
+async def _all_recorded(engine: AsyncEngine, accounts: int) -> bool:
+    return await _count(engine) >= accounts
+
+
+async def _up(engine: AsyncEngine) -> bool:
+    """Whether the worker has begun: it gives a sign of life before anything else."""
+    async with engine.connect() as conn:
+        return bool((await conn.execute(text("SELECT count(*) FROM pulse"))).scalar_one())
 
 
 async def _arrived(got: list[endpoints.Message], accounts: int) -> None:
