@@ -27,30 +27,14 @@ from app.commands.serving import settle_memory
 from app.config import Settings
 from app.domain.models import DEFAULT_KINDS
 from app.main import create_app
-from app.storage import migrate, names, pasts, rhythms, silence
+from app.storage import migrate, silence
 from app.storage.engine import create_engine
-from app.storage.names import Selection
-from app.worker import refit
-from bench import world
+from bench import meanings, world
 from bench.harness import Stopwatch, database, parser, percentile, report, scratch
+from bench.meanings import ROSTER
 from bench.world import NOW
 
-ROSTER = Selection(tag="roster")
 WEEK = timedelta(days=7)
-GROUP = 100
-
-
-async def fit(engine: AsyncEngine) -> int:
-    """Fit the rhythms of the roster; how many have history enough."""
-    async with engine.connect() as conn:
-        ids = await names.select_ids(conn, ROSTER, limit=1000)
-    for at in range(0, len(ids), GROUP):
-        async with engine.begin() as conn:
-            made = {id_: refit.fit(past) for id_, past in (await pasts.load(conn, ids[at : at + GROUP], NOW)).items()}
-            await rhythms.follow(conn, sorted(made), NOW)
-            await rhythms.write(conn, made, NOW)
-    async with engine.connect() as conn:
-        return sum(each.enough for each in (await rhythms.marks(conn, ids)).values())
 
 
 async def without(engine: AsyncEngine, shared: Context, limit: int) -> bytes:
@@ -115,7 +99,7 @@ async def run(url: str, path: Path, accounts: int, posts: int, rounds: int) -> d
     settle_memory()  # as the service does
     engine = create_engine(url, statement_timeout=None)
     try:
-        figures: dict[str, float] = {"build_seconds": round(watch.wall, 1), "judged": await fit(engine)}
+        figures: dict[str, float] = {"build_seconds": round(watch.wall, 1), "judged": await meanings.fit(engine)}
         shared = create_app(Settings(data_dir=path), engine, clock=lambda: NOW).state.context
         for limit in (1000, 100):
             figures |= await take_turns(engine, shared, limit, rounds)

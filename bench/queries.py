@@ -2,7 +2,8 @@
 
     python -m bench.queries [--accounts N] [--posts N] [--rounds N] [--json]
 
-A made-up world (``bench.world``) is built on a PostgreSQL of the bench's own. Floors of the same run, taking turns with
+A made-up world (``bench.world``) is built on a PostgreSQL of the bench's own; the rhythms of its roster are fitted and
+a rule judges it, so that every answer carries what it carries in life. Floors of the same run, taking turns with
 what they are compared with: a primary-key read of the same 1,000 state rows through the same driver, and FastAPI with
 asyncpg reading one row. Promises: the statements behind board, participation and longest streak take at p95 at most 1,
 3 and 4 times that read; over HTTP they take at p95 at most 50, 60 and 80 ms; silence of one account takes at p50 at
@@ -29,12 +30,12 @@ from app.storage.engine import create_engine
 from app.storage.names import Selection
 from app.storage.posts import LATEST
 from app.storage.raw import fetch
-from bench import world
+from bench import meanings, world
 from bench.harness import Stopwatch, cpu_of, database, parser, percentile, report, scratch
+from bench.meanings import ROSTER
 from bench.queries_servers import running, serve_bare, serve_ours
 from bench.world import NOW
 
-ROSTER = Selection(tag="roster")
 WEEK, YEAR = timedelta(days=7), timedelta(days=365)
 WINDOW = Interval(NOW - timedelta(days=9), NOW - timedelta(days=2))
 #: Loading need not survive a power cut; reading does not touch these.
@@ -71,10 +72,10 @@ def statements(conn: AsyncConnection, ids: list[int]) -> dict[str, Question]:
     return {
         "key_read": partial(fetch, conn, "select * from account_state where account_id = any($1::int[])", ids),
         "board": partial(
-            fetch, conn, silence.board_sql(board), NOW, WEEK, blind, quiet, None, None, width, *board_values
+            fetch, conn, silence.weighed_sql(board), NOW, WEEK, blind, quiet, None, None, width, *board_values
         ),
         "board_every_row": partial(
-            fetch, conn, silence.board_sql(board), NOW, WEEK, blind, every, None, None, width, *board_values
+            fetch, conn, silence.weighed_sql(board), NOW, WEEK, blind, every, None, None, width, *board_values
         ),
         "participation": partial(
             fetch,
@@ -95,8 +96,10 @@ def statements(conn: AsyncConnection, ids: list[int]) -> dict[str, Question]:
 def functions(conn: AsyncConnection, width: int) -> dict[str, Question]:
     """The same questions through the storage layer: values as the API gets them."""
     return {
-        "board": lambda: silence.board(conn, ROSTER, now=NOW, least=WEEK, states=[State.QUIET], limit=width),
-        "board_every_row": lambda: silence.board(conn, ROSTER, now=NOW, least=WEEK, limit=width),
+        "board": lambda: silence.board(
+            conn, ROSTER, now=NOW, least=WEEK, states=[State.QUIET], limit=width, weighed=True
+        ),
+        "board_every_row": lambda: silence.board(conn, ROSTER, now=NOW, least=WEEK, limit=width, weighed=True),
         "participation": lambda: participation.answer(conn, ROSTER, WINDOW, now=NOW, limit=width),
         "longest": lambda: streaks.longest(conn, ROSTER, NOW - YEAR, now=NOW, limit=width),
     }
@@ -196,10 +199,14 @@ async def prepare(url: str, accounts: int, posts: int) -> tuple[str, dict[int, s
     await migrate.upgrade(url)
     with Stopwatch() as watch:
         await world.build(url, accounts=accounts, posts=posts)
-    engine = create_engine(url)
+    engine = create_engine(url, statement_timeout=None)
+    await meanings.fit(engine)
+    await meanings.judge(engine)
     async with engine.begin() as conn:
         _, key = await keys.create(conn, "bench", ["read"], NOW)
-        rows = await fetch(conn, "select id, public_id from accounts order by md5(public_id) limit 500")
+        rows = await fetch(
+            conn, "select id, public_id from accounts where tags @> $1 order by md5(public_id) limit 500", [ROSTER.tag]
+        )
     await engine.dispose()
     return key, {row[0]: row[1] for row in rows}, watch.wall
 
