@@ -119,17 +119,15 @@ def create_app(
         platforms=shared.platforms,
         open=pages_open,
     )
-    for page in (board, account, signin, assets):
-        app.include_router(page.router)
-    for noun in (
+    for noun in (  # routers are tried in this order: what is asked most often comes first
+        silence,
+        participation,
         health,
         imports,
         accounts,
         history,
         streaks,
         rhythm,
-        silence,
-        participation,
         subjects,
         rules,
         rule_alarms,
@@ -143,6 +141,8 @@ def create_app(
         audit,
     ):
         app.include_router(noun.router)
+    for page in (board, account, signin, assets):
+        app.include_router(page.router)
     problems.install(app)
     openapi.install(app)
     app.add_middleware(edge.Edge, hosts=shared.hosts)
