@@ -15,7 +15,6 @@ from app.api.history import AsOf, Kinds
 from app.api.problems import BadWindow
 from app.api.routing import SCOPE, Route
 from app.domain import calendar
-from app.domain.durations import format_duration
 from app.domain.models import Interval, Kind
 from app.domain.outcomes import explain_unknown
 from app.domain.participation import Answer, Took
@@ -257,7 +256,7 @@ def _tell(
 def row(shared: context.Context, told: Told) -> replies.Row:
     """The answer about one account."""
     who, answer, window = told.who, told.answer, told.window
-    head = {
+    found: replies.Row = {
         "account": {
             "id": who.public_id,
             "platform": who.platform,
@@ -268,17 +267,15 @@ def row(shared: context.Context, told: Told) -> replies.Row:
         "window": window and {"start": window.start, "end": window.end},
     }
     if answer is None:
-        return {**head, **NO_SUCH_DAY}
-    return {
-        **head,
-        "posts_at_least": answer.posts,
-        "evidence": [shapes.evidence(shared, who, post) for post in answer.evidence],
-        "covered_share": round(answer.covered_share, 6),
-        **shapes.length("largest_gap", answer.largest_gap),
-        "read_back": answer.retrospective,
-        "reasons": answer.reasons,
-        "note": note(answer),
-    }
+        return found | NO_SUCH_DAY
+    found["posts_at_least"] = answer.posts
+    found["evidence"] = [shapes.evidence(shared, who, post) for post in answer.evidence]
+    found["covered_share"] = round(answer.covered_share, 6)
+    found |= shapes.length("largest_gap", answer.largest_gap)
+    found["read_back"] = answer.retrospective
+    found["reasons"] = answer.reasons
+    found["note"] = note(answer)
+    return found
 
 
 def note(answer: Answer) -> str:
@@ -287,7 +284,7 @@ def note(answer: Answer) -> str:
         case Took.UNKNOWN:
             return explain_unknown(answer.reasons)
         case Took.SILENT:
-            looks = f"; largest gap between looks {format_duration(answer.largest_gap)}" if answer.largest_gap else ""
+            looks = f"; largest gap between looks {shapes.iso(answer.largest_gap)}" if answer.largest_gap else ""
             back = "; read back later, at least in part" if answer.retrospective else ""
             return f"no surviving post seen{looks}{back}"
         case Took.POSTED:

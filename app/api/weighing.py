@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -22,8 +22,8 @@ from app.domain.models import Interval, Kind
 from app.domain.participation import Took
 from app.domain.rhythm import constants as c
 from app.domain.rhythm import lists
-from app.domain.rhythm.readings import Reading, WindowMeaning, window_meaning
-from app.domain.rhythm.state import Rhythm
+from app.domain.rhythm.many import window_meanings
+from app.domain.rhythm.readings import Reading, WindowMeaning
 from app.storage import chances
 
 #: The share of the standing silences that may be ordinary.
@@ -100,11 +100,11 @@ async def weigh(conn: Any, cases: Sequence[Case], kinds: Kind, as_of: datetime |
     return await asyncio.to_thread(_weigh, cases, known, now)
 
 
-def _weigh(cases: Sequence[Case], known: Mapping[int, tuple[Rhythm, datetime | None]], now: datetime) -> Weighed:
-    found: dict[int, WindowMeaning | NoMeaning] = {}
-    for case in cases:
-        if case.window is not None and case.account_id in known:
-            found[case.account_id] = _one(*known[case.account_id], case.window, now)
+def _weigh(cases: Sequence[Case], known: Mapping[int, tuple[bytes, datetime | None]], now: datetime) -> Weighed:
+    asked = [(case.account_id, case.window) for case in cases if case.window and case.account_id in known]
+    stored, last_posts = [known[id_][0] for id_, _ in asked], [known[id_][1] for id_, _ in asked]
+    meanings_ = window_meanings(stored, last_posts, [window for _, window in asked], now)
+    found = {id_: each or NoMeaning.BEFORE_RHYTHM for (id_, _), each in zip(asked, meanings_, strict=True)}
     judged = [(case, found.get(case.account_id)) for case in cases]
     counted = [(case, each) for case, each in judged if isinstance(each, WindowMeaning) and _counts(case, each, now)]
     likely = [each.chance for _, each in counted]
@@ -113,12 +113,6 @@ def _weigh(cases: Sequence[Case], known: Mapping[int, tuple[Rhythm, datetime | N
     standing = frozenset(case.account_id for (case, _), stood in zip(counted, stands, strict=True) if stood)
     ahead = all(case.window is None or case.window.start > now for case in cases)
     return Weighed(now, None, found, standing, _expected(likely, silent, len(standing), ahead))
-
-
-def _one(rhythm: Rhythm, last_post: datetime | None, window: Interval, now: datetime) -> WindowMeaning | NoMeaning:
-    if window.start < datetime.fromtimestamp(rhythm.since, UTC):
-        return NoMeaning.BEFORE_RHYTHM
-    return window_meaning(rhythm, last_post, window, now)
 
 
 def _counts(case: Case, meaning: WindowMeaning, now: datetime) -> bool:

@@ -11,10 +11,9 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.models import DEFAULT_KINDS
-from app.domain.rhythm.state import Rhythm
+from app.domain.rhythm.state import VERSION
 from app.storage.posts import BREAKS
 from app.storage.raw import fetch
-from app.storage.rhythms import read_value
 
 _LOAD = f"""
 select v.account_id, v.value, (
@@ -24,10 +23,10 @@ select v.account_id, v.value, (
 """  # noqa: S608 - constants only
 
 
-async def load(conn: AsyncConnection, before: Mapping[int, datetime]) -> dict[int, tuple[Rhythm, datetime | None]]:
-    """By account its rhythm and its last post of the default kinds before the given moment, None where there is none.
+async def load(conn: AsyncConnection, before: Mapping[int, datetime]) -> dict[int, tuple[bytes, datetime | None]]:
+    """By account its rhythm as it is stored, and its last post of the default kinds before the given moment.
 
-    Accounts without a rhythm are left out.
+    Accounts without a rhythm, or with one of another version, are left out.
     """
     rows = await fetch(conn, _LOAD, list(before), list(before.values())) if before else []
-    return {row[0]: (rhythm, row[2]) for row in rows if (rhythm := read_value(row[1])) is not None}
+    return {row[0]: (row[1], row[2]) for row in rows if row[1][0] == VERSION}

@@ -18,11 +18,11 @@ from app.domain.rhythm import constants as c
 from app.domain.rhythm.clock import DAY
 from app.domain.rhythm.state import Rhythm
 
-_LOWEST = EARLIEST.timestamp()
-_HIGHEST = LATEST.timestamp()
+LOWEST = EARLIEST.timestamp()
+HIGHEST = LATEST.timestamp()
 _LONGEST = c.SHORT * 2 ** (c.BINS / 4)
 #: Chances are kept this far from 0 and 1 before their odds are taken.
-_TINY = 1e-6
+TINY = 1e-6
 
 
 def longer(rhythm: Rhythm, hours: float) -> float:
@@ -94,7 +94,7 @@ def deadline(rhythm: Rhythm, last_post: datetime | None, false_alarms_per_year: 
     wanted = math.log(false_alarms_per_year / c.DAYS_A_YEAR / _long_a_day(rhythm))
     hours = _gap_with(rhythm, wanted) / rhythm.tempo
     at = max(rhythm.clock.after(first, hours), first + c.LEAST_DEADLINE)
-    return datetime.fromtimestamp(min(at, _HIGHEST), UTC)
+    return datetime.fromtimestamp(min(at, HIGHEST), UTC)
 
 
 def unlikely_from(rhythm: Rhythm, last_post: datetime | None, likely: float) -> datetime:
@@ -104,7 +104,7 @@ def unlikely_from(rhythm: Rhythm, last_post: datetime | None, likely: float) -> 
     else:
         hours = c.SHORT * ((1 - likely) / (1 - rhythm.long_share)) ** (1 / c.BURST_POWER)
     at = rhythm.clock.after(_since(rhythm, last_post), hours / (rhythm.tempo * c.WINDOW_PACE))
-    return datetime.fromtimestamp(min(at, _HIGHEST), UTC)
+    return datetime.fromtimestamp(min(at, HIGHEST), UTC)
 
 
 def expected_posts(rhythm: Rhythm, start: datetime, end: datetime, holes: Sequence[Interval] = ()) -> float:
@@ -140,7 +140,7 @@ def _since(rhythm: Rhythm, last_post: datetime | None) -> float:
 
 
 def _seconds(at: datetime) -> float:
-    return min(max(at.timestamp(), _LOWEST), _HIGHEST)
+    return min(max(at.timestamp(), LOWEST), HIGHEST)
 
 
 def _covered(rhythm: Rhythm, start: float, end: float, holes: Sequence[Interval]) -> float:
@@ -164,5 +164,5 @@ def _pieces(start: float, end: float, holes: Sequence[Interval]) -> list[tuple[f
 
 
 def _log_odds(chance: float) -> float:
-    kept = min(max(chance, _TINY), 1 - _TINY)
+    kept = min(max(chance, TINY), 1 - TINY)
     return math.log(kept / (1 - kept))

@@ -100,7 +100,12 @@ def silence_meaning(
 
 def window_reading(rhythm: Rhythm, chance: float, length: timedelta) -> Reading:
     """The word for a window that stayed silent."""
-    if not rhythm.enough:
+    return window_word(rhythm.enough, chance, length)
+
+
+def window_word(enough: bool, chance: float, length: timedelta) -> Reading:
+    """The same where it is known whether there is history enough."""
+    if not enough:
         return Reading.NOT_ENOUGH
     if chance > c.USUAL_SILENCE:
         return Reading.TOO_QUIET

@@ -18,12 +18,19 @@ from app.domain.rhythm.clock import HOURS, Clock
 VERSION: Final = 1
 MOST_BYTES: Final = 2048
 EDGES: Final = c.BINS + 1
-_HEAD: Final = struct.Struct("<BBBH4d5f")
-_SCALARS: Final = (
+HEAD: Final = struct.Struct("<BBBH4d5f")
+SCALARS: Final = (
     *("fitted_at", "since", "last_post", "observed_days"),
     *("long_share", "long_a_day", "tempo", "posts_a_day", "silent_days"),
 )
-_FLOATS: Final = HOURS + EDGES + 7 + 24 + 7 + len(c.QUANTILES)
+#: How many speeds, survivals, weekdays, hours, days and quantiles follow the zone.
+PARTS: Final = (HOURS, EDGES, 7, 24, 7, len(c.QUANTILES))
+FLOATS: Final = sum(PARTS)
+
+
+def has_enough(observed_days: float, posts: int) -> bool:
+    """Whether that is history enough to say anything sharp. MEMORY_POSTS are, however few days they took."""
+    return (observed_days >= c.ENOUGH_DAYS or posts >= c.MEMORY_POSTS) and posts >= c.ENOUGH_POSTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +89,17 @@ class Rhythm:
 
     @property
     def enough(self) -> bool:
-        """Whether there is history enough to say anything sharp. MEMORY_POSTS are, however few days they took."""
-        long = self.observed_days >= c.ENOUGH_DAYS or self.posts >= c.MEMORY_POSTS
-        return long and self.posts >= c.ENOUGH_POSTS
+        """Whether there is history enough to say anything sharp."""
+        return has_enough(self.observed_days, self.posts)
 
     def to_bytes(self) -> bytes:
         """The value as it is stored."""
         zone = self.clock.zone.encode()
-        scalars = [getattr(self, name) for name in _SCALARS]
-        head = _HEAD.pack(VERSION, len(zone), len(self.longest), self.posts, *scalars)
+        scalars = [getattr(self, name) for name in SCALARS]
+        head = HEAD.pack(VERSION, len(zone), len(self.longest), self.posts, *scalars)
         numbers = self.clock.speeds + self.survival + self.weekdays + self.hours + self.days + self.quantiles
         gaps = [number for gap in self.longest for number in (gap.ended_at, gap.hours)]
-        return head + zone + struct.pack(f"<{_FLOATS}f", *numbers) + struct.pack("<" + "df" * len(self.longest), *gaps)
+        return head + zone + struct.pack(f"<{FLOATS}f", *numbers) + struct.pack("<" + "df" * len(self.longest), *gaps)
 
     @classmethod
     def from_bytes(cls, stored: bytes) -> Rhythm:
@@ -107,13 +113,13 @@ class Rhythm:
 
     @classmethod
     def _read(cls, stored: bytes) -> Rhythm:
-        _, zone_length, ranked, posts, *scalars = _HEAD.unpack_from(stored)
-        at = _HEAD.size + zone_length
-        numbers = struct.unpack_from(f"<{_FLOATS}f", stored, at)
-        speeds, survival, weekdays, hours, days, quantiles = _split(numbers, (HOURS, EDGES, 7, 24, 7, len(c.QUANTILES)))
-        gaps = struct.unpack_from("<" + "df" * ranked, stored, at + 4 * _FLOATS)
+        _, zone_length, ranked, posts, *scalars = HEAD.unpack_from(stored)
+        at = HEAD.size + zone_length
+        numbers = struct.unpack_from(f"<{FLOATS}f", stored, at)
+        speeds, survival, weekdays, hours, days, quantiles = _split(numbers, PARTS)
+        gaps = struct.unpack_from("<" + "df" * ranked, stored, at + 4 * FLOATS)
         return cls(
-            clock=Clock(stored[_HEAD.size : at].decode(), speeds),
+            clock=Clock(stored[HEAD.size : at].decode(), speeds),
             posts=posts,
             survival=survival,
             weekdays=weekdays,
@@ -121,7 +127,7 @@ class Rhythm:
             days=days,
             quantiles=quantiles,
             longest=tuple([LongGap(gaps[i], gaps[i + 1]) for i in range(0, 2 * ranked, 2)]),
-            **dict(zip(_SCALARS, scalars, strict=True)),
+            **dict(zip(SCALARS, scalars, strict=True)),
         )
 
 
