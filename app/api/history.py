@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import answers, context, openapi, paging, reading, replies, shapes, watched
+from app.api import context, history_answers, openapi, paging, reading, replies, shapes, watched
 from app.api.routing import Route
 from app.api.watched import AccountKey
 from app.domain import coverage as judge
@@ -60,7 +60,7 @@ def window(start: str | None, end: str | None) -> Interval:
     return reading.window(first, last) if start and end else Interval(first, max(first, last))
 
 
-@router.get("/posts", summary="Posts of an account", responses=openapi.lists(answers.Posts))
+@router.get("/posts", summary="Posts of an account", responses=openapi.lists(history_answers.Posts))
 async def list_posts(
     request: Request,
     account: AccountKey,
@@ -87,7 +87,7 @@ async def list_posts(
     return replies.listing(request, replies.Listing(rows, POST_COLUMNS, method, following))
 
 
-@router.get("/coverage", summary="What was observed", responses=openapi.lists(answers.CoverageList))
+@router.get("/coverage", summary="What was observed", responses=openapi.lists(history_answers.CoverageList))
 async def list_coverage(
     request: Request,
     account: AccountKey,
@@ -120,7 +120,7 @@ async def list_coverage(
     return replies.listing(request, replies.Listing(rows[:limit], STRETCH_COLUMNS, method, following))
 
 
-@router.get("/polls", summary="Each look and its outcome", responses=openapi.lists(answers.Polls))
+@router.get("/polls", summary="Each look and its outcome", responses=openapi.lists(history_answers.Polls))
 async def list_polls(
     request: Request,
     account: AccountKey,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from app.api import answers, context, openapi, paging, reading, replies, shapes, watched
+from app.api import context, history_answers, openapi, paging, reading, replies, shapes, watched
 from app.api.history import AsOf, End, Kinds, Start, window
 from app.api.routing import Route
 from app.api.watched import AccountKey
@@ -41,7 +41,7 @@ LONGEST_CALENDAR = timedelta(days=400)
 METHOD = "Silence between surviving posts as they were seen; proven: covered without a break from its first instant."
 
 
-@router.get("/streaks", summary="Streaks of silence", responses=openapi.lists(answers.Streaks))
+@router.get("/streaks", summary="Streaks of silence", responses=openapi.lists(history_answers.Streaks))
 async def list_streaks(
     request: Request,
     account: AccountKey,
@@ -123,7 +123,7 @@ def streak_row(shared: context.Context, owner: Account, streak: silence.Streak) 
     }
 
 
-@router.get("/calendar", summary="Posts per local day", responses=openapi.lists(answers.Calendar))
+@router.get("/calendar", summary="Posts per local day", responses=openapi.lists(history_answers.Calendar))
 async def list_days(
     request: Request,
     account: AccountKey,

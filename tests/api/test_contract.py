@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from pydantic import BaseModel
 
-from app.api import answers, models, notifier_shapes, rhythm, rule_alarms, told
+from app.api import answers, history_answers, models, notifier_shapes, rhythm, rule_alarms, told
 from app.domain.models import Interval
 from app.domain.quiet_hours import QuietHours
 from app.domain.rules import NewRule
@@ -51,11 +51,11 @@ ANSWERS: list[tuple[str, type[BaseModel]]] = [
     ("/v1/accounts/{a}", models.Account),
     ("/v1/accounts/{a}/silence", answers.Silence),
     ("/v1/accounts/{a}/rhythm", rhythm.RhythmAnswer),
-    ("/v1/accounts/{a}/streaks", answers.Streaks),
-    ("/v1/accounts/{a}/posts", answers.Posts),
-    ("/v1/accounts/{a}/calendar", answers.Calendar),
-    ("/v1/accounts/{a}/coverage", answers.CoverageList),
-    ("/v1/accounts/{a}/polls", answers.Polls),
+    ("/v1/accounts/{a}/streaks", history_answers.Streaks),
+    ("/v1/accounts/{a}/posts", history_answers.Posts),
+    ("/v1/accounts/{a}/calendar", history_answers.Calendar),
+    ("/v1/accounts/{a}/coverage", history_answers.CoverageList),
+    ("/v1/accounts/{a}/polls", history_answers.Polls),
     ("/v1/silence", answers.Board),
     (f"/v1/silence?as_of={ago(20):%Y-%m-%dT%H:%M:%SZ}&kinds=original", answers.Board),
     ("/v1/streaks", answers.LongestList),
