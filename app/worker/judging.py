@@ -13,8 +13,9 @@ from datetime import datetime
 
 from app.domain.coverage import Change, extend, head_of, known_at, proven_to, unchanged
 from app.domain.coverage import Head as CoverageHead
+from app.domain.intervals import intersect
 from app.domain.joining import Judgement, PageMemory, Stamp, judge_page, page_again, rekeyed
-from app.domain.models import DateNote, Kind, Page, Post, SeenPost, Stretch, Unchanged
+from app.domain.models import DateNote, Interval, Kind, Page, Post, SeenPost, Stretch, Unchanged
 from app.domain.sighting import EARLIEST_CLAIM, sighted
 from app.platforms.base import Platform
 from app.storage.claims import Claim, Head
@@ -70,7 +71,7 @@ def judge(ctx: Context, platform: Platform, found: Finding, stored: Stored) -> V
     look = found.look
     proof = proven_to(found.looked_at, ctx.margin(platform), found.stale, found.skew)
     if isinstance(look, Page):
-        return _counted(ctx, platform, found, _judge_page(ctx, found, look, stored, proof))
+        return _counted(ctx, platform, found, _judge_page(ctx, platform, found, look, stored, proof))
     if isinstance(look, Unchanged) and found.void is None:
         return _counted(ctx, platform, found, _judge_unchanged(ctx, found, look, proof))
     return Verdict()
@@ -91,7 +92,9 @@ def unknown_ids(claim: Claim, page: Page) -> list[str]:
     return [post.native_id for post in page.posts if post.native_id not in before]
 
 
-def _judge_page(ctx: Context, found: Finding, page: Page, stored: Stored, proof: datetime) -> Verdict:
+def _judge_page(
+    ctx: Context, platform: Platform, found: Finding, page: Page, stored: Stored, proof: datetime
+) -> Verdict:
     claim = found.claim
     memory = page_memory(claim)
     ids = {post.native_id for post in page.posts}
@@ -101,7 +104,7 @@ def _judge_page(ctx: Context, found: Finding, page: Page, stored: Stored, proof:
     if renamed:
         memory = _renamed(memory, renamed)
         known |= renamed.keys()
-    news = _news(found, page, known, stored.coverage)
+    news = _news(found, page, known, stored.coverage, _counted_since(ctx, platform, claim))
     back = tuple(name for name, post in stored.posts.items() if post.deleted)
     moved = tuple((old, new) for new, old in renamed.items())
     late = _late(claim, news)
@@ -146,14 +149,23 @@ def _stamp(post: SeenPost, looked_at: datetime, times: Mapping[str, datetime], s
     return post.native_id, min(given, looked_at)
 
 
-def _news(found: Finding, page: Page, known: set[str], coverage: Sequence[Stretch] | None) -> tuple[Post, ...]:
+def _counted_since(ctx: Context, platform: Platform, claim: Claim) -> datetime | None:
+    """From when on nothing but a counter may have vouched for the account; None where there is no counter."""
+    return claim.paged_at - ctx.margin(platform) if platform.batch_size and claim.paged_at else None
+
+
+def _news(
+    found: Finding, page: Page, known: set[str], coverage: Sequence[Stretch] | None, counted_since: datetime | None
+) -> tuple[Post, ...]:
     fresh = {post.native_id: post for post in page.posts if post.native_id not in known}
     if not fresh:
         return ()
     rows = stretches(found.claim) if coverage is None else coverage
     live = known_at(rows, None, page.kinds).live if rows else ()
-    seen = fresh.values()
-    return tuple(sighted(post, found.looked_at, found.claim.good_at, live, found.seen_by) for post in seen)
+    if counted_since is not None:
+        # A counter that stood still may have hidden a post: what a page then brings is no late import.
+        live = intersect(live, (Interval(EARLIEST_CLAIM, counted_since),))
+    return tuple(sighted(post, found.looked_at, found.claim.good_at, live, found.seen_by) for post in fresh.values())
 
 
 def _late(claim: Claim, news: Sequence[Post]) -> int:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from app.domain.models import Identity
+from app.domain.models import DateNote, Identity
 from app.platforms import platforms
 from app.storage import accounts, claims, looks
 from app.worker.clock import VirtualClock
@@ -240,6 +240,26 @@ async def test_a_page_that_lags_behind_its_counter_is_read_once_more(
     await assert_page_is_read(ctx, clock, rows, at + HOUR / 4)
     assert await look(ctx, clock, at + HOUR) == {"unchanged": 1}
     assert max(stretch["ends_at"] for stretch in await rows("coverage")) > at + HOUR / 2
+
+
+async def test_what_a_counter_hid_for_more_than_a_day_is_a_post_like_any_other(
+    ctx: Context, host: Host, clock: VirtualClock, rows: Rows, instance: Instance
+) -> None:
+    """One post came and one went, so the counter stood still; the daily page could not be read. Only what lies in time
+    that a page vouched for is a late import."""
+    hidden, imported = START + HOUR + 5 * MINUTE, START + 10 * MINUTE
+    swap(instance)
+    instance.posts["100"].insert(0, ("1002", hidden))
+    for hours in range(2, 20, 6):
+        assert await look(ctx, clock, START + hours * HOUR) == {"unchanged": 1}
+    pages = host.answers.pop(PAGE)
+    assert await look(ctx, clock, START + 25 * HOUR) != {"unchanged": 1}
+    host.answers[PAGE] = pages
+    instance.posts["100"].append(("1003", imported))
+    assert await look(ctx, clock, START + 27 * HOUR) == {"page": 1}
+    notes = {post["native_id"]: DateNote(post["marks"] >> 8) for post in await rows("posts")}
+    assert (notes["1002"], notes["1003"]) == (DateNote.NONE, DateNote.BACKDATED)
+    assert [state["last_post_at"] for state in await rows("account_state")] == [hidden]
 
 
 async def test_a_server_without_counters_is_asked_for_one_once_a_day(
