@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -89,13 +89,13 @@ def earliest(post: Post) -> datetime | None:
     """The earliest moment at which the post can have been made; None where nothing bounds it."""
     if post.posted_after is not None:
         return min(post.posted_after, post.posted_at)
-    return None if post.note & UNDATED else post.posted_at
+    return None if int.__and__(post.note, UNDATED) else post.posted_at
 
 
 def known_posts(posts: Iterable[Post], as_of: datetime) -> list[Post]:
     """The posts as they were known at ``as_of``: later sights and later findings of deletion are left out."""
     return [
-        replace(post, deleted_seen_at=None)
+        post._replace(deleted_seen_at=None)
         if post.deleted_seen_at is not None and post.deleted_seen_at > as_of
         else post
         for post in posts

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.coverage import known_at
 from app.domain.models import DEFAULT_KINDS, DateNote, Interval, Post, Stretch
-from app.domain.silence import TICK, UNDATED, ZERO
+from app.domain.silence import TICK, ZERO, counts, earliest
 from app.storage import coverage
 from app.storage.posts import BREAKS, EARLIEST, LATEST
 from app.storage.raw import copy_rows, fetch
@@ -94,8 +94,8 @@ async def _refresh(
     ids = sorted(since)
     starts = [since[account_id] or EARLIEST for account_id in ids]
     times: dict[int, list[Made]] = defaultdict(list)
-    for account_id, posted_at, earliest in await fetch(conn, _TIMES, ids, starts):
-        times[account_id].append((posted_at, earliest))
+    for account_id, posted_at, sure in await fetch(conn, _TIMES, ids, starts):
+        times[account_id].append((posted_at, sure))
     begin = min((made[0][0] for made in times.values()), default=LATEST)
     unread = [account_id for account_id in ids if account_id not in covered]
     window = Interval(min(begin, *starts), LATEST)
@@ -117,16 +117,8 @@ async def _refresh(
 
 def _made(posts: Iterable[Post]) -> list[Made]:
     """As ``_TIMES`` reads them."""
-    found: list[Made] = []
-    for post in posts:
-        if post.kind & DEFAULT_KINDS and not post.note & DateNote.BACKDATED:
-            after = post.posted_after
-            if after is not None:
-                found.append((post.posted_at, min(after, post.posted_at)))
-            else:
-                found.append((post.posted_at, None if post.note & UNDATED else post.posted_at))
-    found.sort(key=itemgetter(0))
-    return found
+    made = [(post.posted_at, earliest(post)) for post in posts if counts(post, DEFAULT_KINDS)]
+    return sorted(made, key=itemgetter(0))
 
 
 def _before(stored: Sequence[Gap], times: Sequence[Made], fresh: Sequence[Gap]) -> list[Gap] | None:
@@ -171,14 +163,14 @@ def read_gaps(times: Sequence[Made], stretches: Iterable[Stretch]) -> list[Gap]:
     """
     covered = known_at(stretches, None, DEFAULT_KINDS).all()
     at, found = 0, []
-    for (start, _), (end, earliest) in itertools.pairwise(times):
+    for (start, _), (end, sure) in itertools.pairwise(times):
         if start == end:
             continue
         while at < len(covered) and covered[at].end <= start:
             at += 1
         # The instant of the post itself needs no coverage: it is known what happened in it.
         inside = at < len(covered) and covered[at].start <= start + TICK
-        proven = min(covered[at].end, end, max(start, earliest or start)) if inside else start
+        proven = min(covered[at].end, end, max(start, sure or start)) if inside else start
         found.append(Gap(start, end, proven))
     return found
 

@@ -8,8 +8,8 @@ account whose lease token still matches; a post is inserted once, because its id
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -20,8 +20,7 @@ from app.storage.erasure import is_erased
 from app.storage.tables import account_state, accounts, handles, hosts
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(NamedTuple):
     """A stretch of coverage to write: a new row, or the new state of row ``row_id``."""
 
     account_id: int
@@ -29,8 +28,7 @@ class Grown:
     row_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """One look as the list of looks shows it."""
 
     account_id: int
@@ -41,8 +39,7 @@ class Look:
     new_posts: int
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """The account's row after a look (``account_state``). ``next_poll_at`` None stops the account."""
 
     account_id: int
@@ -163,14 +160,12 @@ async def write_coverage(conn: AsyncConnection, grown: Sequence[Grown]) -> None:
 
 async def write_looks(conn: AsyncConnection, looks: Sequence[Look]) -> None:
     """Add looks to the list, at most one an account."""
-    names = ("account_id", "at", "outcome", "reason", "detail", "new_posts")
-    await conn.execute(_POLLS, {name: [getattr(look, name) for look in looks] for name in names})
+    await conn.execute(_POLLS, _columns(Look._fields, looks))
 
 
 async def write_states(conn: AsyncConnection, states: Sequence[State]) -> int:
     """Rewrite the rows and end their leases; returns how many still had their token."""
-    names = [field.name for field in fields(State)]
-    result = await conn.execute(_STATES, {name: [getattr(state, name) for state in states] for name in names})
+    result = await conn.execute(_STATES, _columns(State._fields, states))
     return result.rowcount
 
 
@@ -204,6 +199,11 @@ async def set_status(conn: AsyncConnection, account_ids: Collection[int], status
         await conn.execute(update(accounts).where(accounts.c.id.in_(sorted(account_ids))).values(status=status))
         never = update(account_state).where(account_state.c.account_id.in_(sorted(account_ids)))
         await conn.execute(never.values(next_poll_at=None))
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[object, ...]]) -> dict[str, list[object]]:
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return dict(zip(names, map(list, columns), strict=True))
 
 
 def _stretches(pieces: Sequence[Grown]) -> dict[str, list[object]]:

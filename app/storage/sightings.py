@@ -116,17 +116,9 @@ async def known_links(conn: AsyncConnection, wanted: Mapping[int, Collection[str
 async def insert_posts(conn: AsyncConnection, batches: Iterable[NewPosts]) -> None:
     """Store posts that are known to be new."""
     rows = [
-        (
-            post.posted_at,
-            post.first_seen_at,
-            batch.account_id,
-            marks_of(post.kind, post.note),
-            post.native_id,
-            post.url,
-            post.posted_after,
-        )
+        (posted_at, seen_at, batch.account_id, marks_of(kind, note), native_id, url, after)
         for batch in batches
-        for post in batch.posts
+        for native_id, kind, posted_at, seen_at, url, note, after, _ in batch.posts
     ]
     if rows:
         # Oldest first: an index that grows at the end of each account packs 8 bytes a post tighter (decision 0005).

@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
 from app.domain.models import Failure, OutcomeName
 from app.platforms.base import Request, Response
@@ -125,8 +126,7 @@ class Fetcher:
 
     def _head(self, url: Url, headers: Iterable[tuple[str, str]], versions: bytes) -> bytes:
         line = f"GET {url.target} HTTP/1.1\r\nHost: {url.origin.authority}\r\n".encode("ascii")
-        own = b"".join(_header(name, value.encode("latin-1")) for name, value in headers)
-        return line + self._common + own + versions + b"\r\n"
+        return line + self._common + _lines(tuple(headers)) + versions + b"\r\n"
 
 
 def failure(reason: str) -> Failure:
@@ -170,6 +170,11 @@ def _conditions(validators: Validators | None, address: str) -> bytes:
         return b""
     named = (("If-None-Match", validators.etag), ("If-Modified-Since", validators.last_modified))
     return b"".join(_header(name, value) for name, value in named if value is not None)
+
+
+@lru_cache(maxsize=256)  # a platform sends the same ones with every look
+def _lines(headers: tuple[tuple[str, str], ...]) -> bytes:
+    return b"".join(_header(name, value.encode("latin-1")) for name, value in headers)
 
 
 def _header(name: str, value: bytes) -> bytes:

@@ -7,8 +7,8 @@ careful side: the earliest request, the largest age, the largest difference of c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from app.domain.models import Failure, Look
 from app.platforms.base import Request, Response
@@ -19,16 +19,14 @@ from app.worker.fetch import Validators, validators_of
 SendWith = Callable[[Request, Validators | None], Awaitable[Response | Failure]]
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(NamedTuple):
     """One request of a look with its answer."""
 
     request: Request
     response: Response
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """One look. ``look`` has all its pages merged."""
 
     claim: Claim
@@ -67,7 +65,8 @@ def finding(claim: Claim, look: Look, exchanges: Sequence[Exchange], now: dateti
 def kept_validators(before: Validators | None, exchanges: Sequence[Exchange]) -> Validators | None:
     """The validators for the next look: those of the last answer to a conditional request.
 
-    A 200 replaces them, also by none; a 304 replaces what it carries (RFC 9110, 15.4.5).
+    A 200 replaces them, also by none; a 304 replaces what it carries (RFC 9110, 15.4.5), but an ETag only by another
+    one: servers that compress mark it as weak with the body and not with the 304, and we ask for either alike.
     """
     for exchange in reversed(exchanges):
         if not exchange.request.conditional:
@@ -77,8 +76,15 @@ def kept_validators(before: Validators | None, exchanges: Sequence[Exchange]) ->
             return fresh
         if fresh is None or before is None:
             return before
-        return Validators(before.url, fresh.etag or before.etag, fresh.last_modified or before.last_modified)
+        same = fresh.etag is None or _opaque(fresh.etag) == _opaque(before.etag)
+        etag = before.etag if same else fresh.etag
+        return Validators(before.url, etag, fresh.last_modified or before.last_modified)
     return before
+
+
+def _opaque(etag: bytes | None) -> bytes | None:
+    """The part of an ETag that If-None-Match compares (RFC 9110, 13.1.2)."""
+    return None if etag is None else etag.removeprefix(b"W/")
 
 
 def permanent_target(exchanges: Sequence[Exchange]) -> str | None:

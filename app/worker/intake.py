@@ -161,16 +161,18 @@ class Intake:
     def _sum_up(self, group: list[Finding], entries: list[ingest.Entry]) -> None:
         self.report.polls += len(entries)
         self.report.dropped += len(group) - len(entries)
+        ended = Counter((entry.found.claim.platform, outcome_of(entry.found).value) for entry in entries)
+        for (platform, outcome), looks in ended.items():
+            self.report.outcomes[outcome] += looks
+            metrics.polls.labels(platform, outcome).inc(looks)
         for entry in entries:
             self.report.new_posts += len(entry.verdict.news)
-            self.report.outcomes[outcome_of(entry.found).value] += 1
             _measure(entry)
             _tell(entry.found)
 
 
 def _measure(entry: ingest.Entry) -> None:
     claim, news = entry.found.claim, entry.verdict.news
-    metrics.polls.labels(claim.platform, outcome_of(entry.found).value).inc()
     if not news:
         return
     metrics.posts_seen.labels(claim.platform).inc(len(news))
@@ -186,6 +188,8 @@ def _measure(entry: ingest.Entry) -> None:
 def _tell(found: Finding) -> None:
     """The first failure and the recovery, nothing between."""
     claim, failures = found.claim, failures_of(found)
+    if not failures and not claim.failures:
+        return
     about = {"account": claim.account_id, "platform": claim.platform, "host": claim.host}
     if failures == 1 or (failures and claim.outcome != outcome_of(found).value):
         log.warning("a look failed", outcome=outcome_of(found).value, reason=reason_of(found), **about)

@@ -79,6 +79,8 @@ def judge(ctx: Context, platform: Platform, found: Finding, stored: Stored) -> V
 
 def _counted(ctx: Context, platform: Platform, found: Finding, verdict: Verdict) -> Verdict:
     """The same, but "unchanged" shall not speak of a page that does not show all that its counter counts."""
+    if found.counter is None:  # nothing was counted: nothing has to be explained
+        return verdict
     memory = verdict.memory or page_memory(found.claim)
     shown = sum(bool(post.kind & platform.counted_kinds) for post in verdict.news)
     if not memory.proven or found.void is not None or explains(platform, found, shown, ctx.margin(platform)):

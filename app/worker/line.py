@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from prometheus_client import Counter
+
 from app import metrics
 from app.domain.models import Failure
 from app.platforms.base import Request, Response
@@ -47,20 +49,21 @@ class Line:
         self._ctx = ctx
         self._platform = platform
         self._seconds = metrics.request_seconds.labels(platform)
+        self._counters: dict[str, Counter] = {}
+        self._own: str | None = None
         self._spacing = spacing
         self._slots: deque[datetime] = deque()
         self._sent_at: datetime | None = None
 
     async def send(self, request: Request, validators: Validators | None = None) -> Response | Failure:
         """Send when the slot comes. Raises Closed where the budget for this kind of request is used up."""
-        ours = bucket_of(urlsplit(request.url).netloc, self._platform) == self.name
+        ours = self._is_ours(request.url)
         if ours:
             await self._wait(request.cost)
         clock = self._ctx.clock
         began = clock.monotonic()
         answer = await self._ctx.fetcher.send(request, validators=validators, now=clock.now)
-        status = f"{answer.status // 100}xx" if isinstance(answer, Response) else "failed"
-        metrics.requests.labels(self._platform, status).inc()
+        self._count(f"{answer.status // 100}xx" if isinstance(answer, Response) else "failed")
         self._seconds.observe(clock.monotonic() - began)
         if isinstance(answer, Response):
             if ours:
@@ -68,6 +71,21 @@ class Line:
             return answer
         # That another host is down says nothing of this one: its other accounts can be asked all the same.
         return answer if ours else replace(answer, reason=f"elsewhere_{answer.reason}")
+
+    def _is_ours(self, url: str) -> bool:
+        if self._own is not None and url.startswith(self._own):
+            return True
+        ours = bucket_of(urlsplit(url).netloc, self._platform) == self.name
+        if ours:
+            end = url.find("/", url.find("://") + 3)
+            self._own = url[: end + 1] if end > 0 else None
+        return ours
+
+    def _count(self, status: str) -> None:
+        counter = self._counters.get(status)
+        if counter is None:
+            counter = self._counters[status] = metrics.requests.labels(self._platform, status)
+        counter.inc()
 
     @property
     def closed(self) -> bool:

@@ -6,7 +6,6 @@ the daily check; the finding holds all pages as one.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from app.domain.coverage import head_of, proven_to
@@ -83,12 +82,12 @@ async def _filled(ctx: Context, platform: Platform, found: Finding, page: Page, 
         parser=ctx.parser,
     )
     if len(back.exchanges) == 1 and not back.cut_short:
-        return found if back.page is page else replace(found, look=back.page)
+        return found if back.page is page else found._replace(look=back.page)
     exchanges = [*found.exchanges, *back.exchanges[1:]]
     again = back.cut_short and bool(found.claim.heads) and found.claim.failures < _TRIES
     more = {"checked": found.checked, "counter": found.counter}
     void = "read_back_cut_short" if again else None
-    return replace(finding(found.claim, back.page, exchanges, ctx.clock.now(), **more), void=void)
+    return finding(found.claim, back.page, exchanges, ctx.clock.now(), **more)._replace(void=void)
 
 
 def _enough(ctx: Context, platform: Platform, found: Finding, page: Page) -> bool:

@@ -149,7 +149,7 @@ class Poller:
 
         async def deliver(found: Finding) -> None:
             self._watch_clock()
-            await self.intake.put(found if self._steps == steps else replace(found, void="clock_step"))
+            await self.intake.put(found if self._steps == steps else found._replace(void="clock_step"))
 
         visit = Visit(self._ctx, line, of_host, deliver)
         try:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from app.domain.events import EventType, NewEvent
 from app.domain.models import DEFAULT_KINDS, Post
@@ -31,8 +32,7 @@ from app.worker.context import Context
 from app.worker.ruling import Judged, judge
 
 
-@dataclass(frozen=True, slots=True)
-class Glimpse:
+class Glimpse(NamedTuple):
     """What of a look matters to rules and to those who are told."""
 
     account_id: int

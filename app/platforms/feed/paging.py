@@ -33,6 +33,8 @@ def proves_end(document: Document) -> bool:
 
 
 def _wordpress(document: Document, url: str) -> str:
+    if "wordpress" not in document.generator.lower() and ".wordpress.com" not in url.lower():
+        return ""
     parts = urlsplit(url)
     if "wordpress" not in document.generator.lower() and not (parts.hostname or "").endswith(".wordpress.com"):
         return ""

@@ -24,6 +24,7 @@ from app.platforms.feed.names import (
 )
 
 _DEEPEST = 256
+_OVER = _DEEPEST + 2  # the depth of a channel that has ended: nothing is in it any more
 _ENTITY_LENGTH = 64
 _DATES = ("published", "dated", "created", "updated")
 _NO_DATE: Dated = (None, DateNote.MISSING)
@@ -32,41 +33,53 @@ _HTML_TYPES = ("", "text/html", "application/xhtml+xml")
 
 
 class XMLReader:
-    """The state of one pass. ``depth`` counts open elements; the root has depth 1."""
+    """The state of one pass. The root has depth 1.
+
+    Most elements mean nothing, and calls from expat are most of the cost of a feed. So their ends are only noted, in a
+    list, without a call of ours; that an item or the channel is over is found out at the next start.
+    """
 
     __slots__ = (
-        "append", "base", "channel_depth", "depth", "document", "entities", "field", "fields", "form", "item",
-        "item_base", "item_depth", "parser", "parts", "text_depth", "whole",
+        "append", "base", "channel_depth", "document", "ends", "entities", "field", "field_depth", "fields", "form",
+        "item", "item_base", "item_depth", "note_end", "parser", "parts", "starts", "text_depth",
     )  # fmt: skip
 
     def __init__(self, url: str, texts: bool, entities: bool) -> None:
         self.base = self.item_base = url
         self.fields = ITEM_FIELDS_AND_TEXTS if texts else ITEM_FIELDS
         self.entities = entities
-        self.depth = 0
-        self.channel_depth = self.item_depth = self.text_depth = -1
+        self.starts = 0
+        self.ends: list[str] = []
+        self.note_end = self.ends.append
+        self.channel_depth = self.item_depth = self.field_depth = self.text_depth = -1
         self.item: dict[str, str] | None = None
         self.parts: list[str] = []
         self.append = self.parts.append
         self.field = self.form = ""
-        self.whole = False
         self.document = Document("")
         self.parser = expat.ParserCreate("utf-8", " ")
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
+        self.parser.EndElementHandler = self.note_end
         self.parser.EntityDeclHandler = self._entity
+
+    @property
+    def depth(self) -> int:
+        """How many elements are open."""
+        return self.starts - len(self.ends)
 
     def read(self, source: bytes | str) -> Document:
         """Raises NotReadable, or ExpatError where the document is ill-formed before its root is closed."""
         try:
             self.parser.Parse(source, True)
         except expat.ExpatError:
-            if not self.whole:  # what follows a closed root is no part of the feed
+            if self.depth or not self.starts:  # what follows a closed root is no part of the feed
                 raise
         finally:
             self.parser.StartElementHandler = self.parser.EndElementHandler = None
             self.parser.EntityDeclHandler = self.parser.CharacterDataHandler = None
+        if self.item is not None:
+            self._end_item(self.item)
         if self.channel_depth < 0 and not self.document.entries:
             raise NotReadable("not_a_feed", "neither a channel nor items")
         return self.document
@@ -74,32 +87,42 @@ class XMLReader:
     # -- elements ------------------------------------------------------------------------------------------------------
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        depth = self.depth = self.depth + 1
-        if self.item is not None:
-            if depth == self.item_depth + 1:
-                meaning = self.fields[name]
-                if not meaning:
-                    return
-                if attributes or meaning[0] == "@":
-                    self._start_field(meaning, attributes)
-                else:
-                    self._collect(meaning)
-            elif depth > _DEEPEST:
-                raise NotReadable("too_deep", f"elements nested more than {_DEEPEST} deep")
-        elif depth <= 4 and self.form:
-            if ITEMS[name]:
-                self._start_item(attributes)
-            elif depth == self.channel_depth + 1:
-                meaning = FEED_FIELDS[name]
-                if meaning:
-                    self._start_field(meaning, attributes)
-            elif CHANNELS[name] and self.channel_depth < 0:
-                self.channel_depth = depth
-                self._rebase(attributes)
-        elif depth == 1:
-            self._start_root(name, attributes)
+        self.starts = starts = self.starts + 1
+        depth = starts - len(self.ends)
+        if depth == self.field_depth:
+            meaning = self.fields[name]
+            if not meaning:
+                return
+            if attributes or meaning[0] == "@":
+                self._start_field(meaning, attributes, depth)
+            else:
+                self._collect(meaning, depth)
         elif depth > _DEEPEST:
             raise NotReadable("too_deep", f"elements nested more than {_DEEPEST} deep")
+        elif self.item is None:
+            self._start_outside(name, attributes, depth)
+        elif depth <= self.item_depth:
+            self._end_item(self.item)
+            self._start_outside(name, attributes, depth)
+
+    def _start_outside(self, name: str, attributes: dict[str, str], depth: int) -> None:
+        """An element that is not within an item."""
+        if depth == 1:
+            self._start_root(name, attributes)
+            return
+        if depth <= self.channel_depth < _OVER:
+            self.channel_depth = _OVER
+        if depth > 4:
+            return
+        if ITEMS[name]:
+            self._start_item(attributes, depth)
+        elif depth == self.channel_depth + 1:
+            meaning = FEED_FIELDS[name]
+            if meaning:
+                self._start_field(meaning, attributes, depth)
+        elif CHANNELS[name] and self.channel_depth < 0:
+            self.channel_depth = depth
+            self._rebase(attributes)
 
     def _start_root(self, name: str, attributes: dict[str, str]) -> None:
         self.form = ROOTS[name]
@@ -117,11 +140,12 @@ class XMLReader:
         if base := attributes.get(XML_BASE):
             self.base = join(self.base, base)
 
-    def _start_item(self, attributes: dict[str, str]) -> None:
+    def _start_item(self, attributes: dict[str, str], depth: int) -> None:
         if len(self.document.entries) >= FLOOD:
             raise NotReadable("too_many_items", f"more than {FLOOD} items")
         self.item = {}
-        self.item_depth = self.depth
+        self.item_depth = depth
+        self.field_depth = depth + 1
         self.item_base = self.base
         if attributes:
             if base := attributes.get(XML_BASE):
@@ -129,7 +153,7 @@ class XMLReader:
             if about := attributes.get(RDF_ABOUT):
                 self.item["id"] = about.strip()
 
-    def _start_field(self, meaning: str, attributes: dict[str, str]) -> None:
+    def _start_field(self, meaning: str, attributes: dict[str, str], depth: int) -> None:
         """Read the attributes where they speak, else collect the text."""
         if attributes:
             if "href" in attributes and meaning in ("@link", "link"):
@@ -146,28 +170,22 @@ class XMLReader:
         elif meaning[0] == "@":
             setattr(self.document, meaning[1:], True)
             return
-        self._collect(meaning)
+        self._collect(meaning, depth)
 
-    def _collect(self, meaning: str) -> None:
+    def _collect(self, meaning: str, depth: int) -> None:
         self.field = meaning
-        self.text_depth = self.depth
+        self.text_depth = depth
         self.parser.CharacterDataHandler = self.append
+        self.parser.EndElementHandler = self._end_text
 
-    def _end(self, _name: str) -> None:
-        depth = self.depth
-        if depth == self.text_depth:
-            self._end_text()
-        elif depth == self.item_depth:
-            self._end_item()
-        elif depth == 1:
-            self.whole = True
-        elif depth == self.channel_depth:
-            self.channel_depth = _DEEPEST + 2
-        self.depth = depth - 1
-
-    def _end_text(self) -> None:
+    def _end_text(self, name: str) -> None:
+        """An end while text is collected: of the field itself or of something in it."""
+        whole = self.starts - len(self.ends) == self.text_depth
+        self.note_end(name)
+        if not whole:
+            return
         self.parser.CharacterDataHandler = None
-        self.text_depth = -1
+        self.parser.EndElementHandler = self.note_end
         parts = self.parts
         if not parts:
             return
@@ -175,13 +193,15 @@ class XMLReader:
         parts.clear()
         if not text:
             return
+        if self.item is not None and self.text_depth <= self.item_depth:  # an item within what the channel says
+            self._end_item(self.item)
         if self.item is not None:
             self.item.setdefault(self.field, text)
         elif not getattr(self.document, _ABOUT[self.field]):
             setattr(self.document, _ABOUT[self.field], text)
 
-    def _end_item(self) -> None:
-        item, self.item, self.item_depth = self.item or {}, None, -1
+    def _end_item(self, item: dict[str, str]) -> None:
+        self.item, self.item_depth, self.field_depth = None, -1, -1
         get = item.get
         link = get("original") or get("link") or get("other link", "")
         guid = get("id", "")
