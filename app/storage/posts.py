@@ -35,7 +35,7 @@ BREAKS = f"marks & {int(DateNote.BACKDATED) << 8} <> {int(DateNote.BACKDATED) <<
 
 def marks_of(kind: Kind, note: DateNote = DateNote.NONE) -> int:
     """What ``posts.marks`` holds: the kind in the low byte, the note in the high byte."""
-    return int.__or__(kind, int.__lshift__(note, 8))
+    return int(kind) | int(note) << 8
 
 
 def kind_of(marks: int) -> Kind:

@@ -14,7 +14,7 @@ from app.platforms.feed import FEED, names, paging
 from app.platforms.feed.addresses import canonical, join
 from app.platforms.feed.document import FLOOD, Document, Entry
 from app.platforms.feed.identity import is_another, marks_of, memory_of
-from tests.platforms.feeds import RSS, refused
+from tests.platforms.feeds import RSS, read, refused
 from tests.platforms.feeds import names as ids
 
 URL = "https://example.org/feed"
@@ -125,3 +125,32 @@ def test_names_that_nobody_knows_take_no_more_than_some_memory() -> None:
     assert {known[f"x{n}"] for n in range(10_000)} == {""}
     assert len(known) < 5_000
     assert known["GUID"] == "id"
+
+
+# -- where items end ---------------------------------------------------------------------------------------------------
+
+
+def test_an_item_within_what_the_channel_says_does_not_swallow_it() -> None:
+    body = "<rss><channel><title>About<item><guid>1</guid></item></title><item><guid>2</guid></item></channel></rss>"
+    document = read(body)
+    assert isinstance(document, Document)
+    assert [entry.id for entry in document.entries] == ["About1", "2"]
+    empty = read("<rss><channel><title>About<item><x/></item></title></channel></rss>")
+    assert isinstance(empty, Document)
+    assert (empty.title, [entry.id for entry in empty.entries]) == ("About", [""])
+
+
+def test_the_last_item_ends_with_the_feed_whatever_follows() -> None:
+    document = read("<rss><channel><item><guid>1</guid></item></channel></rss><more")
+    assert isinstance(document, Document)
+    assert [entry.id for entry in document.entries] == ["1"]
+
+
+def test_what_follows_the_items_and_the_channel_is_of_neither() -> None:
+    body = (
+        "<rss><channel><item><guid>1</guid></item><title>T</title></channel><title>no</title><item><guid>2</guid></item>"
+        "<channel><title>second</title><item><guid>3</guid></item></channel></rss>"
+    )
+    document = read(body)
+    assert isinstance(document, Document)
+    assert (document.title, [entry.id for entry in document.entries]) == ("T", ["1", "2", "3"])
