@@ -43,9 +43,9 @@ def platform_table(settings: Settings) -> dict[str, Platform]:
     return platforms(settings.bluesky_appview_url, settings.bluesky_plc_url)
 
 
-def messenger(settings: Settings) -> Messenger:
-    """What sends to people, under the same policy."""
-    return Messenger(settings.allow_networks, settings.allow_ports, own_hosts(settings))
+def messenger(settings: Settings, reach_seconds: float | None = None) -> Messenger:
+    """What sends to people, under the same policy; with ``reach_seconds`` where whoever names an address hears."""
+    return Messenger(settings.allow_networks, settings.allow_ports, own_hosts(settings), reach_seconds=reach_seconds)
 
 
 def options(settings: Settings) -> Options:

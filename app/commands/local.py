@@ -23,6 +23,7 @@ from app.commands import compose, following, runtime
 from app.config import Settings
 from app.errors import BadInput, Conflict, Forbidden, NotFound, QuietwatchError, Unavailable, Unresolvable
 from app.main import create_app
+from app.worker.messenger import REACH_SECONDS
 
 _ERRORS: dict[int, type[QuietwatchError]] = {404: NotFound, 409: Conflict, 403: Forbidden, 503: Unavailable}
 _LOCAL = Caller(0, "cli", frozenset({"admin"}))
@@ -157,7 +158,7 @@ async def local_api(
 def ask(data_dir: Path | None, question: Callable[[LocalApi], Awaitable[Any]]) -> Any:
     """Open the database of the settings and put one question to the API; errors end the command."""
     settings = runtime.settings(data_dir=data_dir)
-    messenger = compose.messenger(settings)
+    messenger = compose.messenger(settings, REACH_SECONDS)
 
     async def main() -> Any:
         async with runtime.database(settings) as engine, local_api(settings, engine, messenger=messenger) as api:

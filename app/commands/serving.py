@@ -30,6 +30,7 @@ from app.main import create_app, sign_in_link
 from app.storage import audit, keys
 from app.storage.engine import create_engine
 from app.worker.loop import work
+from app.worker.messenger import REACH_SECONDS
 
 Host = Annotated[str | None, typer.Option(help="The address to listen on.")]
 Port = Annotated[int | None, typer.Option(help="The port to listen on.")]
@@ -102,7 +103,9 @@ async def _serve(settings: Settings) -> None:
         compose.worker_context(settings, working) as ctx,
     ):
         await _welcome(settings, api)
-        app = create_app(settings, api, resolver=compose.resolver(ctx), messenger=compose.messenger(settings))
+        app = create_app(
+            settings, api, resolver=compose.resolver(ctx), messenger=compose.messenger(settings, REACH_SECONDS)
+        )
         await together([listen(listener, app, stop), *(work(ctx, stop) for _ in range(settings.workers))], stop)
 
 

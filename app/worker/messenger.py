@@ -19,6 +19,8 @@ from typing import Any
 from app.domain.messages import Message
 
 SECONDS = 30.0
+#: For whoever asks over the API, all that is ``unreachable`` is so after as many seconds. Apprise gives a connection 4.
+REACH_SECONDS = 10.0
 AT_ONCE = 4
 _PROGRAM = "app.worker.messenger_process"
 #: The process ended without an answer.
@@ -27,12 +29,17 @@ FAILED, UNREACHABLE = "failed", "unreachable"
 
 @dataclass(frozen=True, slots=True)
 class Messenger:
-    """``allow_networks``, ``allow_ports`` and ``own_hosts`` as of the guard."""
+    """``allow_networks``, ``allow_ports`` and ``own_hosts`` as of the guard.
+
+    Where ``reach_seconds`` is set, that no connection came about is told neither earlier nor later for one reason than
+    for another: who may name an address must not learn what our network holds (as in ``post``).
+    """
 
     allow_networks: Collection[str] = ()
     allow_ports: Collection[int] = ()
     own_hosts: Collection[str] = ()
     seconds: float = SECONDS
+    reach_seconds: float | None = None
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     async def check(self, address: str) -> str | None:
@@ -41,7 +48,14 @@ class Messenger:
 
     async def send(self, address: str, message: Message) -> str | None:
         """None where the service took it, else ``bad_address``, ``unreachable``, ``refused`` or ``failed``."""
-        return await self._perform({"address": address, "message": asdict(message)})
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        reason = await self._perform({"address": address, "message": asdict(message)})
+        if reason == UNREACHABLE and self.reach_seconds is not None:
+            # Too late for the one moment: at the other one, that of a service which never answers.
+            passed = loop.time() - began
+            await asyncio.sleep((self.reach_seconds if passed <= self.reach_seconds else self.seconds) - passed)
+        return reason
 
     async def _perform(self, task: dict[str, Any]) -> str | None:
         policy = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -68,19 +69,23 @@ class Mailbox:
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
     greetings: list[str] = field(default_factory=list)
+    encrypted: list[bool] = field(default_factory=list)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.greetings.append(session.host_name)
+        self.encrypted.append(session.ssl is not None)
         self.mails.append(cast(EmailMessage, message_from_bytes(envelope.content, policy=policy.default)))
         return "250 OK"
 
 
 @asynccontextmanager
-async def mailbox() -> AsyncIterator[Mailbox]:
-    """A mail server at ``127.0.0.1``."""
+async def mailbox(tls: ssl.SSLContext | None = None) -> AsyncIterator[Mailbox]:
+    """A mail server at ``127.0.0.1``; with ``tls`` it takes nothing before STARTTLS."""
     made = Mailbox()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(made, loop=loop), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: SMTP(made, loop=loop, tls_context=tls, require_starttls=tls is not None), "127.0.0.1", 0
+    )
     made.port = server.sockets[0].getsockname()[1]
     try:
         yield made

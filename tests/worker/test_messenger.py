@@ -6,10 +6,13 @@ import asyncio
 import importlib
 import inspect
 import json
+import socket
+import ssl
 import sys
 from pathlib import Path
 
 import pytest
+import trustme
 
 from app.domain.messages import Message
 from app.domain.services import SERVICES, Service, service_of
@@ -72,6 +75,56 @@ async def test_a_mail_arrives_as_it_was_written() -> None:
         assert mail.get_content().splitlines() == [*MESSAGE.entries, "and 43 more"]
         assert mail.get_content_type() == "text/plain"
         assert box.greetings == ["localhost.localdomain"]
+
+
+#: In place of an authority that the machine trusts: read at the start of the process that sends.
+TRUSTING = """
+import ssl
+begin = ssl.create_default_context
+def trusting(*args, **more):
+    context = begin(*args, **more)
+    context.load_verify_locations({path!r})
+    return context
+ssl.create_default_context = trusting
+"""
+
+
+async def test_mail_by_starttls_goes_to_a_server_with_a_trusted_certificate_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    async with mailbox(tls) as box:
+        rest = f"{box.port}?from=watch@quietwatch.example&to=anna@example.org"
+        assert await Messenger(LOOPBACK).send(f"mailtos://127.0.0.1:{rest}", MESSAGE) == "refused"
+        assert await Messenger(LOOPBACK).send(f"mailto://127.0.0.1:{rest}&mode=insecure", MESSAGE) == "refused"
+        assert box.mails == []
+        assert await Messenger(LOOPBACK).send(f"mailtos://127.0.0.1:{rest}&verify=no", MESSAGE) is None
+
+        authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+        (tmp_path / "sitecustomize.py").write_text(TRUSTING.format(path=str(tmp_path / "authority.pem")))
+        monkeypatch.syspath_prepend(tmp_path)
+        assert await Messenger(LOOPBACK).send(f"mailtos://127.0.0.1:{rest}", MESSAGE) is None
+        # The certificate is good, but of another name.
+        assert await Messenger(LOOPBACK).send(f"mailtos://localhost:{rest}", MESSAGE) == "refused"
+    assert box.encrypted == [True, True]
+    assert [mail["Subject"] for mail in box.mails] == [MESSAGE.title] * 2
+
+
+async def test_that_nobody_was_reached_is_told_at_one_moment_whatever_the_reason() -> None:
+    messenger = Messenger(LOOPBACK, reach_seconds=2.5)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))  # bound and not listening: closed
+
+        async def try_out(host: str) -> float:
+            began = loop.time()
+            assert await messenger.send(f"json://{host}:{free.getsockname()[1]}/in", MESSAGE) == "unreachable"
+            return loop.time() - began
+
+        found = await asyncio.gather(*map(try_out, ("127.0.0.1", "10.0.0.1")))
+    assert min(found) >= 2.5
 
 
 async def test_json_arrives_without_a_picture_or_a_redirect() -> None:
