@@ -12,8 +12,10 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from multiprocessing import get_context
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -221,16 +223,22 @@ async def _fresh(address: str, scene: Scene, number: int) -> dict[str, Any]:
     return found
 
 
+def _play_alone(scene: Scene, number: int) -> dict[str, Any]:
+    """In a process and on a database of its own."""
+    logs.configure("console", "error")
+    with harness.database({"synchronous_commit": "off"}) as server:
+        return uvloop.run(_fresh(server.url, scene, number))
+
+
 def main() -> None:
     """Measure and tell."""
     parser = harness.parser(__doc__)
     parser.add_argument("--accounts", type=int, default=10_000)
     given = parser.parse_args()
-    logs.configure("console", "error")
-    found = {}
-    for scene in SCENES:
-        with harness.database({"synchronous_commit": "off"}) as server:
-            found[scene.name] = uvloop.run(_fresh(server.url, scene, given.accounts))
+    # The clock is the bench's own: scenes that run side by side measure the same, in half the time on two cores.
+    with ProcessPoolExecutor(len(SCENES), get_context("spawn")) as pool:
+        played = pool.map(_play_alone, SCENES, [given.accounts] * len(SCENES))
+        found = {scene.name: figures for scene, figures in zip(SCENES, played, strict=True)}
     figures = {f"{name}_{key}": value for name, each in found.items() for key, value in each.items()}
     harness.report(all(map(promised, found.values())), figures, given.json)
 
