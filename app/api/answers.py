@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from app.api.meanings import ByChance, Meaning, NoMeaning, Worth
 from app.api.models import KindName, Page
-from app.api.weighing import Expected, WindowWorth
+from app.api.weighing import Expected, PastWindow, Window, WindowWorth
 from app.domain.models import OutcomeName
 from app.domain.outcomes import Reason
 
@@ -171,13 +171,6 @@ class LongestList(Page):
     items: list[LongestRow]
 
 
-class Window(BaseModel):
-    """[start, end)."""
-
-    start: datetime
-    end: datetime
-
-
 class Taking(BaseModel):
     """The answer about one account and its window."""
 
@@ -204,4 +197,5 @@ class Participation(Page):
     date: str | None
     totals: dict[Literal["accounts", "posted", "silent", "unknown"], int]
     expected: Expected | None = Field(description="Null for other kinds or an earlier moment.")
+    compared: list[PastWindow] = Field(description="With `weeks`: the latest first.")
     items: list[Taking]

@@ -92,3 +92,4 @@ class ParticipationQuestion(Body):
     accounts: Annotated[list[Pasted], Field(max_length=1000)] | None = None
     kinds: Annotated[list[KindName], Field(min_length=1, max_length=5)] | None = None
     as_of: Annotated[Line, Field(max_length=40)] | None = None
+    weeks: Annotated[int, Field(ge=0, le=26)] = Field(0, description="Compare with the same window in weeks before.")

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -30,6 +30,10 @@ from app.storage import chances
 SHARE = 0.1
 
 
+#: From so many past windows on "nine times in ten" is counted, not assumed: see ``lists.usual_reach``.
+ENOUGH = 9
+
+
 class WindowWorth(BaseModel):
     """What no post in the window is worth by the account's own rhythm. Figures are null without enough history."""
 
@@ -44,17 +48,46 @@ class WindowWorth(BaseModel):
 
 
 class Expected(BaseModel):
-    """What to expect of the accounts of the set that can be judged: history enough, and posted or silent."""
+    """What to expect of the accounts of the set that can be judged: history enough, and posted or silent. Figures are
+    null where there is none."""
 
     judged: int
     silent: int | None = Field(description="How many of them were silent; null before the window begins.")
-    expected_silent: float = Field(description="How many would be, on an ordinary day.")
-    low: int = Field(description="Nine times in ten at least, were the accounts independent; they are not quite.")
-    high: int
+    expected_silent: float | None = Field(description="How many would be, on an ordinary day.")
+    low: int | None = Field(description="The usual range, nine times in ten: see range_from.")
+    high: int | None
+    range_from: Literal["independence", "past_weeks"] | None = Field(
+        description="independence: as if the accounts had nothing in common, which is too narrow. past_weeks: as far "
+        "as the list strayed in the weeks that are compared, and never narrower with fewer than nine of them."
+    )
+    past_weeks: int = Field(description="Weeks in which enough of the set could be judged to count for the range.")
+    usual: bool | None = Field(description="Whether as many as that were silent lies in the range.")
     flagged: int = Field(description="Silences with a chance of at most 5 %.")
-    expected_flagged: float = Field(description="How many of those an ordinary window shows.")
+    expected_flagged: float | None = Field(description="How many of those an ordinary window shows.")
     standing: int = Field(description="Silences of which at most 10 % are expected to be ordinary.")
     sentence: Sentence | None
+
+
+class Window(BaseModel):
+    """[start, end)."""
+
+    start: datetime
+    end: datetime
+
+
+class PastWindow(BaseModel):
+    """The same window some weeks before."""
+
+    weeks_before: int
+    window: Window | None
+    date: str | None
+    accounts: int
+    posted: int
+    silent: int
+    unknown: int
+    judged: int | None = Field(description="Of them: history enough, and posted or silent. Null as `expected`.")
+    judged_silent: int | None
+    expected_silent: float | None = Field(description="How many of those judged would be silent, by their rhythms.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +99,10 @@ class Case:
     window: Interval | None
 
 
+#: Of one window the chances of the accounts that can be judged, and how many of them were silent.
+Ordinary = tuple[Sequence[float], int]
+
+
 @dataclass(frozen=True, slots=True)
 class Weighed:
     """What was found. ``none``: why there is no meaning for anybody."""
@@ -74,7 +111,16 @@ class Weighed:
     none: NoMeaning | None = None
     found: Mapping[int, WindowMeaning | NoMeaning] = field(default_factory=dict)
     standing: frozenset[int] = frozenset()
-    expected: Row | None = None
+    stored: Mapping[int, bytes] = field(default_factory=dict, repr=False)
+    """The rhythms that were used."""
+    judged: Sequence[tuple[float, bool]] = ()
+    """Of each account that counts its chance, and whether it was silent."""
+    ahead: bool = False
+    """No window has begun."""
+
+    def expected(self, past: Sequence[Ordinary] = ()) -> Row | None:
+        """What to expect of the set, compared with ordinary windows of it."""
+        return None if self.none else _expected(self, past)
 
     def row(self, case: Case) -> Row:
         """The part of one account's answer."""
@@ -112,7 +158,28 @@ def _weigh(cases: Sequence[Case], known: Mapping[int, tuple[bytes, datetime | No
     stands = lists.standing(likely, silent, SHARE)
     standing = frozenset(case.account_id for (case, _), stood in zip(counted, stands, strict=True) if stood)
     ahead = all(case.window is None or case.window.start > now for case in cases)
-    return Weighed(now, None, found, standing, _expected(likely, silent, len(standing), ahead))
+    return Weighed(
+        now,
+        None,
+        found,
+        standing,
+        {id_: each for id_, (each, _) in known.items()},
+        list(zip(likely, silent, strict=True)),
+        ahead,
+    )
+
+
+def ordinary(
+    cases: Sequence[Case], stored: Sequence[bytes], last_posts: Sequence[datetime | None], now: datetime
+) -> Ordinary:
+    """A window that is over, of accounts with their rhythms and their last posts before it."""
+    windows = [case.window for case in cases if case.window is not None]
+    likely, silent = [], 0
+    for case, each in zip(cases, window_meanings(stored, last_posts, windows, now), strict=True):
+        if each is not None and case.took is not Took.UNKNOWN and _counts(case, each, now):
+            likely.append(each.chance)
+            silent += case.took is Took.SILENT
+    return likely, silent
 
 
 def _counts(case: Case, meaning: WindowMeaning, now: datetime) -> bool:
@@ -121,19 +188,29 @@ def _counts(case: Case, meaning: WindowMeaning, now: datetime) -> bool:
     return case.took is not Took.UNKNOWN or case.window.start > now
 
 
-def _expected(likely: Sequence[float], silent: Sequence[bool], standing: int, ahead: bool) -> Row:
-    usual = lists.silent_accounts(likely, lists.usual_reach(()))
-    count = sum(silent)
-    said = sentences.both(sentences.of_list, len(likely), count, usual.expected, None)
-    flagged = sum(quiet and chance <= c.UNUSUAL_CHANCE for chance, quiet in zip(likely, silent, strict=True))
-    return {
+def _expected(weighed: Weighed, past: Sequence[Ordinary]) -> Row:
+    likely = [chance for chance, _ in weighed.judged]
+    flagged = sum(silent and chance <= c.UNUSUAL_CHANCE for chance, silent in weighed.judged)
+    silent = None if weighed.ahead else sum(silent for _, silent in weighed.judged)
+    known = [each for each in past if lists.spread(each[0]) > 0]
+    usual = lists.silent_accounts(likely, lists.usual_reach(known))
+    row: Row = {
         "judged": len(likely),
-        "silent": None if ahead else count,
+        "silent": silent,
         "expected_silent": worth.rounded(usual.expected),
         "low": usual.low,
         "high": usual.high,
+        "range_from": "past_weeks" if known else "independence",
+        "past_weeks": len(known),
+        "usual": None if silent is None else usual.low <= silent <= usual.high,
         "flagged": flagged,
         "expected_flagged": worth.rounded(lists.expected_false_flags(likely, c.UNUSUAL_CHANCE)),
-        "standing": standing,
-        "sentence": said if likely and not ahead else None,
+        "standing": len(weighed.standing),
+        "sentence": None,
     }
+    if not likely:
+        return row | dict.fromkeys(("expected_silent", "low", "high", "range_from", "usual", "expected_flagged"))
+    if silent is not None:
+        shown = (usual.low, usual.high) if len(known) >= ENOUGH else None
+        row["sentence"] = sentences.both(sentences.of_list, len(likely), silent, usual.expected, shown)
+    return row

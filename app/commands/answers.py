@@ -75,6 +75,9 @@ def participation(
     subject: Subject = None,
     kinds: Kinds = None,
     as_of: AsOf = None,
+    weeks: Annotated[
+        int, typer.Option(min=0, max=26, help="Compare with the same window in so many weeks before.")
+    ] = 9,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -92,6 +95,7 @@ def participation(
         "subject": subject,
         "kinds": kinds,
         "as_of": as_of,
+        "weeks": weeks,
     }
     found = ask(data_dir, lambda api: api.read("/v1/participation", params))
     if as_json:
@@ -103,6 +107,7 @@ def participation(
     output.console.print("  ".join(f"{name}: {count}" for name, count in found["totals"].items()))
     if expected := found["expected"] and found["expected"]["sentence"]:
         output.console.print(output.plain(expected["en"]))
+    _print_past(found["compared"])
     if found["next"]:
         output.aside.print("The table is cut, the totals are not; narrow the question to see the rest.")
 
@@ -157,3 +162,19 @@ def _participant_row(item: dict[str, Any]) -> tuple[Any, ...]:
         cells.chance_of_silence(item),
         item["note"],
     )
+
+
+def _print_past(compared: list[dict[str, Any]]) -> None:
+    """The same window before, where anybody was watched."""
+    known = [each for each in compared if each["posted"] + each["silent"]]
+    if known:
+        columns = ("weeks before", "posted", "silent", "unknown", "can be judged", "of them silent", "expected")
+        output.print_table(columns, [_past_row(each) for each in known], "The same window before")
+    if blind := len(compared) - len(known):
+        output.aside.print(f"Of {blind} of the {len(compared)} weeks before nothing is known of anybody.")
+
+
+def _past_row(past: dict[str, Any]) -> tuple[Any, ...]:
+    said = [past[name] for name in ("judged", "judged_silent", "expected_silent")]
+    counted = [past[name] for name in ("weeks_before", "posted", "silent", "unknown")]
+    return (*counted, *("-" if each is None else each for each in said))

@@ -57,7 +57,7 @@ def silent_accounts(chances: Sequence[float], reach: float) -> Silent:
     ``reach``: how many standard deviations of independent accounts the range extends, see ``usual_reach``.
     """
     expected = math.fsum(chances)
-    width = reach * _spread(chances)
+    width = reach * spread(chances)
     low, high = math.ceil(expected - width), math.floor(expected + width)
     return Silent(expected, max(low, 0), min(high, len(chances)))
 
@@ -70,7 +70,7 @@ def usual_reach(past: Sequence[tuple[Sequence[float], int]], level: float = 0.9)
     ceil(level * (n + 1))-th smallest deviation. With too few of them it is the normal one, or the largest seen.
     """
     return reach_of(
-        [abs(silent - math.fsum(chances)) / _spread(chances) for chances, silent in past if _spread(chances) > 0],
+        [abs(silent - math.fsum(chances)) / spread(chances) for chances, silent in past if spread(chances) > 0],
         level,
     )
 
@@ -83,5 +83,6 @@ def reach_of(strayed: Sequence[float], level: float) -> float:
     return max([NormalDist().inv_cdf((1 + level) / 2), *strayed])
 
 
-def _spread(chances: Sequence[float]) -> float:
+def spread(chances: Sequence[float]) -> float:
+    """The standard deviation of the number of silent accounts, if they were independent."""
     return math.sqrt(math.fsum(chance * (1 - chance) for chance in chances))
