@@ -61,9 +61,7 @@ async def with_meaning(engine: AsyncEngine, shared: Context, limit: int, sort: S
     )
     async with engine.connect() as conn:
         found = await boards.page(conn, asked)
-    lines = [
-        silence_row(shared, row.standing, row.streak, row.state) | found.meaning(row) for row in found.rows[:limit]
-    ]
+    lines = [found.line(shared, row) for row in found.rows[:limit]]
     return encode({"totals": found.totals, "by_chance": found.by_chance, "items": lines})
 
 

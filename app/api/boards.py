@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from app.api import meanings, replies
+from app.api import lines, meanings, replies
+from app.api.context import Context
 from app.api.meanings import NoMeaning
 from app.domain.models import Kind
 from app.domain.silence import State
@@ -59,10 +60,13 @@ class Found:
         rarity, time, account_id = self.ranked[row.standing.account_id]
         return [self.at.isoformat(), rarity, _iso(time), account_id]
 
-    def meaning(self, row: Row) -> replies.Row:
-        """What the silence of this row is worth."""
-        found, why = (None, self.none) if self.none else meanings.of_weight(row.weight, row.streak)
-        return {"meaning": found, "no_meaning": why}
+    def line(self, shared: Context, row: Row) -> replies.Row:
+        """The row as the API shows it, with what its silence is worth."""
+        shown = lines.silence_row(shared, row.standing, row.streak, row.state)
+        shown["meaning"], shown["no_meaning"] = (
+            (None, self.none) if self.none else meanings.of_weight(row.weight, row.streak)
+        )
+        return shown
 
 
 async def page(conn: Any, asked: Asked) -> Found:

@@ -49,7 +49,7 @@ class Route(APIRoute):
             try:
                 if scope is not None:
                     request.state.caller = await gate.admit(context.of(request), request, scope)
-                if request.url.query:
+                if request.scope["query_string"]:
                     check_query(request, known)
                 if request.method != "GET":
                     await check_body(request)

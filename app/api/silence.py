@@ -159,10 +159,7 @@ async def list_board(
         )
         found = await boards.page(conn, asked)
     following = paging.next_of(request, shared.secret, found.rows, limit, found.place)
-    rows = [
-        lines.silence_row(shared, row.standing, row.streak, row.state) | found.meaning(row)
-        for row in found.rows[:limit]
-    ]
+    rows = [found.line(shared, row) for row in found.rows[:limit]]
     head = {"at": found.at, "min": format_duration(least), "totals": found.totals, "by_chance": found.by_chance}
     method = METHOD.format(shapes.kind_words(chosen), format_duration(least))
     facts = [[row["account"], row["state"], row["last_post"], row["streak"]["proven"], _word(row)] for row in rows]
