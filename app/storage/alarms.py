@@ -1,7 +1,8 @@
 """Do adaptive rules keep their word? What they told that a post ended, against what is borne.
 
 May assume a connection. Promises: reads the log and the states of rules, never posts; what was true before a rule came,
-or was over when it was found, is no alarm of its; accounts that a rule judges no longer count for nothing.
+or was over when it was found, is no alarm of its, nor what it told before it was changed; accounts that a rule judges
+no longer count for nothing.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class OfAccount(NamedTuple):
     ended: int
 
 
-#: By rule (all, or the one named $3) and account, since $2 or when the rule came to judge it.
+#: By rule (all, or the one named $3) and account, since $2 or when the rule as it is came to judge it.
 _EACH = """
 select r.id as rule_id, rs.account_id, count(q.id) as told,
        extract(epoch from $1::timestamptz - greatest(rs.baseline, $2::timestamptz))::float8 / 31557600 as years,
@@ -68,7 +69,8 @@ select r.id as rule_id, rs.account_id, count(q.id) as told,
               and e.type = 'account.resumed' and e.data->>'quiet_event' = q.public_id)) as ended
 from rules r join rule_states rs on rs.rule_id = r.id
 left join events q on q.rule_id = r.id and q.account_id = rs.account_id and q.type = 'account.quiet'
-     and q.recorded_at > $2 and q.data->>'initial' = 'false' and q.data->>'retrospective' = 'false'
+     and q.recorded_at > greatest(rs.baseline, $2)
+     and q.data->>'initial' = 'false' and q.data->>'retrospective' = 'false'
 where r.kind = 'adaptive' and ($3::text is null or r.public_id = $3)
 """
 _KEPT = f"""

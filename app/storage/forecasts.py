@@ -50,7 +50,7 @@ class Ready(NamedTuple):
 
     account_id: int
     starts_at: datetime
-    """Up to here everything is known."""
+    """Up to here everything is known. It lies behind the last post, which is no part of the day."""
     last_post: datetime
     rhythm: Rhythm
 
@@ -81,7 +81,7 @@ on conflict (day, bin) do update set windows = c.windows + excluded.windows, sil
     share_squares = c.share_squares + excluded.share_squares
 """
 _READY = """
-select r.account_id, greatest(s.covered_until, s.last_post_at), s.last_post_at, v.value
+select r.account_id, greatest(s.covered_until, s.last_post_at + interval '1 microsecond'), s.last_post_at, v.value
 from rhythms r join account_state s using (account_id) join rhythm_values v using (account_id)
 left join forecasts f using (account_id)
 where r.enough and r.version = $5 and f.starts_at is null and r.account_id > $1 and s.last_post_at is not null

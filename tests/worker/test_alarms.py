@@ -57,6 +57,23 @@ async def test_what_a_post_ended_is_counted_against_what_is_borne(ctx: Context) 
     assert "quietwatch_rules_drifting 0.0" in shown
 
 
+async def test_alarms_count_in_the_time_in_which_they_are_borne(ctx: Context) -> None:
+    """A rule that was changed has judged anew since: what it told before is not held against that little time."""
+    async with ctx.engine.begin() as conn:
+        account = await histories.add_account(conn, "one")
+        new = NewRule("adaptive", false_alarms=1, least=DAY, greatest=9 * DAY)
+        rule = await rules.create(conn, new, NOW - 300 * DAY)
+    for number in range(5):
+        await told(ctx, account.id, rule.id, 2 * number + 1)
+    async with ctx.engine.begin() as conn:
+        await conn.execute(text("update rule_states set baseline = :at"), {"at": NOW - DAY / 2})
+    async with ctx.engine.connect() as conn:
+        [found] = await alarms.kept(conn, NOW)
+        [one] = await alarms.of_accounts(conn, rule.public_id, NOW, 0, 10)
+    assert (found.told, found.ended, found.drifts) == (0, 0, False)
+    assert (one.told, one.ended) == (0, 0)
+
+
 def test_gauges_of_rules_are_bounded() -> None:
     show_rules([Kept(f"quiet{number}", 1.0, 100.0, 0, 0) for number in range(80)] + [Kept("wolf", 1.0, 1.0, 9, 9)])
     shown = metrics.render().decode()

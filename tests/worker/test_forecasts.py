@@ -124,6 +124,23 @@ async def test_a_day_that_was_not_watched_counts_neither_way(ctx: Context) -> No
         assert await world.record(place) == Record()
 
 
+async def test_the_post_before_a_day_is_not_in_it(ctx: Context) -> None:
+    """Coverage ends a margin before a look: a post that the look showed may lie behind it, and the day begins there."""
+    world = World(ctx, 4, [3.0])
+    await world.begin(60)
+    async with ctx.engine.begin() as conn:
+        await conn.execute(text("update forecasts set starts_at = null, chance = null"))
+        last = Post("last", Kind.ORIGINAL, world.now + HOUR, world.now + HOUR)
+        await sightings.insert_posts(conn, [NewPosts(world.ids[0], (last,))])
+        await sightings.refresh_last_posts(conn, {world.ids[0]: 28.0}, last.posted_at)
+    await job.run_once(ctx, world.now + HOUR)
+    async with ctx.engine.begin() as conn:
+        covered = text("update account_state set covered_until = :at")
+        await conn.execute(covered, {"at": world.now + 26 * HOUR})
+    assert await job.run_once(ctx, world.now + 26 * HOUR) == 1
+    assert (await world.record(0)).silences == (True,)
+
+
 async def test_a_day_without_a_look_waits_and_is_given_up(ctx: Context) -> None:
     world = World(ctx, 2, [3.0])
     await world.begin(60)
