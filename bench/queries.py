@@ -65,7 +65,7 @@ def statements(conn: AsyncConnection, ids: list[int]) -> dict[str, Question]:
     """The bare statements, rows as the driver gives them."""
     width = len(ids)
     board, board_values = names.conditions(ROSTER, first=8)
-    taking, taking_values = names.conditions(ROSTER, first=7)
+    taking, taking_values = names.conditions(ROSTER, first=8)
     longest, longest_values = names.conditions(ROSTER, first=4)
     blind = timedelta(hours=25)
     quiet, every = [State.QUIET.value], None
@@ -87,6 +87,7 @@ def statements(conn: AsyncConnection, ids: list[int]) -> dict[str, Question]:
             15,
             LATEST,
             width,
+            WINDOW.start,
             *taking_values,
         ),
         "longest": partial(fetch, conn, streaks.longest_sql(longest), NOW - YEAR, None, width, *longest_values),

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Annotated, Any
 
 from fastapi import Query
@@ -23,7 +22,6 @@ from app.api.weighing import Case
 from app.domain import worth
 from app.domain.participation import Took
 from app.errors import TooLarge
-from app.storage import chances
 from app.storage.names import Selection
 
 MOST_WEEKS = 26
@@ -65,23 +63,12 @@ async def compare(
     if weighed.none is not None:
         return Compared([_row(each, None) for each in past])
     cases = [[told.case for told in each.told if told.window and told.account_id in weighed.stored] for each in past]
-    asked = [(case.account_id, case.window.start) for each in cases for case in each if case.window]
-    known = await asyncio.to_thread(_weigh, cases, weighed.stored, await chances.last_posts(conn, asked), question.at)
+    known = await asyncio.to_thread(_weigh, cases, weighed.stored, question.at)
     return Compared([_row(each, ordinary) for each, ordinary in zip(past, known, strict=True)], known)
 
 
-def _weigh(
-    cases: Sequence[Sequence[Case]],
-    stored: Mapping[int, bytes],
-    last_posts: Sequence[datetime | None],
-    now: datetime,
-) -> list[weighing.Ordinary]:
-    """``last_posts``: of all cases, one window after another."""
-    found, rest = [], iter(last_posts)
-    for each in cases:
-        before = list(islice(rest, len(each)))
-        found.append(weighing.ordinary(each, [stored[case.account_id] for case in each], before, now))
-    return found
+def _weigh(cases: Sequence[Sequence[Case]], stored: Mapping[int, bytes], now: datetime) -> list[weighing.Ordinary]:
+    return [weighing.ordinary(each, stored, now) for each in cases]
 
 
 def _row(past: Past, ordinary: weighing.Ordinary | None) -> Row:

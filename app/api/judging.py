@@ -40,7 +40,8 @@ class Told(NamedTuple):
     @property
     def case(self) -> Case:
         """What is weighed of it."""
-        return Case(self.account_id, self.answer.state if self.answer else None, self.window)
+        before = self.who.before if isinstance(self.who, Taker) else None
+        return Case(self.account_id, self.answer.state if self.answer else None, self.window, before)
 
 
 @dataclass(frozen=True, slots=True)

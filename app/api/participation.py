@@ -157,9 +157,8 @@ def _tell(
         "compared": compared.rows,
     }
     method = METHOD.format(shapes.kind_words(question.kinds))
-    return replies.listing(
-        request, replies.Listing(rows, COLUMNS, method, following, head), facts=[totals, rows, compared.rows]
-    )
+    page = replies.Listing(rows, COLUMNS, method, following, head)
+    return replies.listing(request, page, facts=[totals, compared.rows], rows_are_facts=True)
 
 
 def row(shared: context.Context, told: Told) -> replies.Row:

@@ -81,14 +81,17 @@ def document(request: Request, body: bytes, media: str) -> Response:
     return _conditional(request, body, media, _tag(body), {}, 200)
 
 
-def listing(request: Request, page: Listing, *, facts: object = None) -> Response:
-    """A page of a list in the format the client asked for."""
+def listing(request: Request, page: Listing, *, facts: object = None, rows_are_facts: bool = False) -> Response:
+    """A page of a list in the format the client asked for. ``facts`` as in ``single``; with ``rows_are_facts`` the tag
+    stands for the items, too, which are encoded once for both."""
     chosen = negotiate(request.headers.get("accept"))
     headers = {"Quietwatch-Method": page.method, "Vary": "Accept"}
     if page.next is not None:
         headers["Link"] = f'<{link(request, page.next)}>; rel="next"'
-    body = as_json(page) if chosen == JSON else as_csv(page) if chosen == CSV else as_ndjson(page.items)
-    tag = _tag(body) if facts is None else "W/" + _tag(encode([chosen, facts]))
+    items = encode(page.items) if chosen == JSON else b""
+    body = as_json(page, items) if chosen == JSON else as_csv(page) if chosen == CSV else as_ndjson(page.items)
+    shown = (items or body) if rows_are_facts else b""
+    tag = _tag(body) if facts is None else "W/" + _tag(encode([chosen, facts]), shown)
     media = "text/csv; charset=utf-8; header=present" if chosen == CSV else chosen
     return _conditional(request, body, media, tag, headers, 200)
 
@@ -109,9 +112,9 @@ def _path(request: Request) -> str:
     return request.scope.get("raw_path", b"").partition(b"?")[0].decode("latin-1") or request.url.path
 
 
-def as_json(page: Listing) -> bytes:
-    """``{"items": [...], "next": cursor or null, "method": "...", ...}``."""
-    return encode({**(page.head or {}), "items": page.items, "next": page.next, "method": page.method})
+def as_json(page: Listing, items: bytes) -> bytes:
+    """``{"items": [...], "next": cursor or null, "method": "...", ...}`` around the items, encoded already."""
+    return encode({**(page.head or {}), "items": msgspec.Raw(items), "next": page.next, "method": page.method})
 
 
 def as_ndjson(items: Iterable[Row]) -> bytes:
@@ -156,8 +159,11 @@ def cell(value: Any) -> str | int | float:
     return "'" + words if words.startswith(_FORMULA) else words
 
 
-def _tag(body: bytes) -> str:
-    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+def _tag(*parts: bytes) -> str:
+    found = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        found.update(part)
+    return f'"{found.hexdigest()}"'
 
 
 def _conditional(request: Request, body: bytes, media: str, tag: str, headers: dict[str, str], status: int) -> Response:

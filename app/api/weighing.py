@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 
@@ -90,13 +90,14 @@ class PastWindow(BaseModel):
     expected_silent: float | None = Field(description="How many of those judged would be silent, by their rhythms.")
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One account with its answer; ``took`` is None for a day that its zone skipped."""
+class Case(NamedTuple):
+    """One account with its answer; ``took`` is None for a day that its zone skipped. ``before``: its last post before
+    the window."""
 
     account_id: int
     took: Took | None
     window: Interval | None
+    before: datetime | None
 
 
 #: Of one window the chances of the accounts that can be judged, and how many of them were silent.
@@ -131,7 +132,7 @@ class Weighed:
             return {"meaning": None, "no_meaning": meaning}
         figures = worth.window_figures(meaning, case.window.length)
         silent, ahead = case.took is Took.SILENT, case.window.start > self.now
-        said = sentences.both(sentences.of_window, meaning.reading, figures["p_silent"], silent=silent, ahead=ahead)
+        said = sentences.window_in_both(meaning.reading, figures["p_silent"], silent=silent, ahead=ahead)
         stands = case.account_id in self.standing if silent else None
         return {"meaning": {**figures, "stands": stands, "sentence": said}, "no_meaning": None}
 
@@ -141,16 +142,14 @@ async def weigh(conn: Any, cases: Sequence[Case], kinds: Kind, as_of: datetime |
     none = meanings.why_none(kinds, as_of)
     if none is not None:
         return Weighed(now, none)
-    before = {case.account_id: min(case.window.start, now) for case in cases if case.window is not None}
-    known = await chances.load(conn, before)
-    return await asyncio.to_thread(_weigh, cases, known, now)
+    stored = await chances.load(conn, [case.account_id for case in cases if case.window is not None])
+    return await asyncio.to_thread(_weigh, cases, stored, now)
 
 
-def _weigh(cases: Sequence[Case], known: Mapping[int, tuple[bytes, datetime | None]], now: datetime) -> Weighed:
-    asked = [(case.account_id, case.window) for case in cases if case.window and case.account_id in known]
-    stored, last_posts = [known[id_][0] for id_, _ in asked], [known[id_][1] for id_, _ in asked]
-    meanings_ = window_meanings(stored, last_posts, [window for _, window in asked], now)
-    found = {id_: each or NoMeaning.BEFORE_RHYTHM for (id_, _), each in zip(asked, meanings_, strict=True)}
+def _weigh(cases: Sequence[Case], stored: Mapping[int, bytes], now: datetime) -> Weighed:
+    asked = [case for case in cases if case.window and case.account_id in stored]
+    weighed = zip(asked, _meanings(asked, stored, now), strict=True)
+    found = {case.account_id: each or NoMeaning.BEFORE_RHYTHM for case, each in weighed}
     judged = [(case, found.get(case.account_id)) for case in cases]
     counted = [(case, each) for case, each in judged if isinstance(each, WindowMeaning) and _counts(case, each, now)]
     likely = [each.chance for _, each in counted]
@@ -163,19 +162,21 @@ def _weigh(cases: Sequence[Case], known: Mapping[int, tuple[bytes, datetime | No
         None,
         found,
         standing,
-        {id_: each for id_, (each, _) in known.items()},
+        stored,
         list(zip(likely, silent, strict=True)),
         ahead,
     )
 
 
-def ordinary(
-    cases: Sequence[Case], stored: Sequence[bytes], last_posts: Sequence[datetime | None], now: datetime
-) -> Ordinary:
-    """A window that is over, of accounts with their rhythms and their last posts before it."""
+def _meanings(cases: Sequence[Case], stored: Mapping[int, bytes], now: datetime) -> list[WindowMeaning | None]:
     windows = [case.window for case in cases if case.window is not None]
+    return window_meanings([stored[case.account_id] for case in cases], [case.before for case in cases], windows, now)
+
+
+def ordinary(cases: Sequence[Case], stored: Mapping[int, bytes], now: datetime) -> Ordinary:
+    """A window that is over, of accounts whose rhythms are known."""
     likely, silent = [], 0
-    for case, each in zip(cases, window_meanings(stored, last_posts, windows, now), strict=True):
+    for case, each in zip(cases, _meanings(cases, stored, now), strict=True):
         if each is not None and case.took is not Took.UNKNOWN and _counts(case, each, now):
             likely.append(each.chance)
             silent += case.took is Took.SILENT

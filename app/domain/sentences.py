@@ -6,7 +6,9 @@ Promises: each is complete and stands alone; what is said is cut as in ``worth``
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from app.domain.rhythm.readings import Reading
@@ -112,6 +114,17 @@ def of_window(reading: Reading, chance: float | None, language: str, *, silent: 
     return _say(kind, language).format(chance=percent(chance, language), word=_say(reading, language))
 
 
+def window_in_both(reading: Reading, chance: float | None, *, silent: bool, ahead: bool) -> Mapping[str, str]:
+    """``both`` of ``of_window`` for lists of thousands, which hold few different ones: each is made once."""
+    return _window_in_both(reading, None if chance is None else _whole(chance), silent, ahead)
+
+
+@lru_cache(maxsize=1024)
+def _window_in_both(reading: Reading, percent: int | None, silent: bool, ahead: bool) -> Mapping[str, str]:
+    chance = None if percent is None else percent / 100
+    return both(of_window, reading, chance, silent=silent, ahead=ahead)
+
+
 def of_list(accounts: int, silent: int, expected: float, usual: tuple[int, int] | None, language: str) -> str:
     """How many accounts of a list were silent beside how many usually are; ``usual``: nine times in ten."""
     shown = _say("range", language).format(low=usual[0], high=usual[1]) if usual else ""
@@ -129,9 +142,12 @@ def often(times: float | None, language: str) -> str:
 
 def percent(chance: float, language: str) -> str:
     """A chance in words; never 0 or 100 %."""
-    if chance < 0.01:
-        return _say("below", language)
-    return _say("about", language).format(percent=min(round(100 * chance), 99))
+    whole = _whole(chance)
+    return _say("about", language).format(percent=whole) if whole else _say("below", language)
+
+
+def _whole(chance: float) -> int:
+    return 0 if chance < 0.01 else min(round(100 * chance), 99)
 
 
 def length(value: timedelta, language: str) -> str:

@@ -26,7 +26,8 @@ from app.storage.tables import UNDATED
 
 
 class Taker(NamedTuple):
-    """An account of the answer. ``outcome`` is that of its latest look, None before the first."""
+    """An account of the answer. ``outcome`` is that of its latest look, None before the first; ``before`` its last post
+    of the default kinds before the window, which a chance needs: None for other kinds or an earlier moment."""
 
     account_id: int
     public_id: str
@@ -38,12 +39,17 @@ class Taker(NamedTuple):
     valid_from: datetime | None
     valid_to: datetime | None
     outcome: str | None
+    before: datetime | None
 
 
 _WIDTH = len(Taker._fields)
-_TAKER = """a.id, a.public_id, a.platform, a.native_id, a.handle, j.public_id, j.name, a.valid_from, a.valid_to,
-s.outcome"""
-#: Counted (``domain.silence.counts``). Parameters: $1 after, $2 and $3 the window, $4 kinds, $5 as_of, $6 limit.
+#: The account's very last post (``account_state``) is for many the last one before the window: then none is looked for.
+_TAKER = f"""a.id, a.public_id, a.platform, a.native_id, a.handle, j.public_id, j.name, a.valid_from, a.valid_to,
+s.outcome, case when s.last_post_at < $7 then s.last_post_at else (
+    select posted_at from posts where account_id = a.id and posted_at < $7
+    and marks & {int(DEFAULT_KINDS)} <> 0 and {BREAKS} order by posted_at desc limit 1) end"""  # noqa: S608 - constants only
+#: Counted (``domain.silence.counts``). Parameters: $1 after, $2 and $3 the window, $4 kinds, $5 as_of, $6 limit, $7 by
+#: when the window has begun or now is.
 _COUNTED = f"marks & $4 <> 0 and {BREAKS} and first_seen_at <= $5"
 #: The first post that was made inside for certain; whether another may have been; what coverage says of the window.
 #: Where one stretch spans the window nothing more is asked; else the server joins the stretches (``u``).
@@ -99,9 +105,10 @@ async def answer(
     ``after`` is the internal id of the last account given. ``Answer.posts`` counts what ``evidence`` names, which for
     most accounts is the first post: it says "at least".
     """
-    selected, values = conditions(selection, first=7)
-    known = as_of or LATEST
-    rows = await fetch(conn, answer_sql(selected), after, window.start, window.end, int(kinds), known, limit, *values)
+    selected, values = conditions(selection, first=8)
+    known, before = as_of or LATEST, min(window.start, now) if as_of is None and kinds == DEFAULT_KINDS else None
+    asked = (after, window.start, window.end, int(kinds), known, limit, before)
+    rows = await fetch(conn, answer_sql(selected), *asked, *values)
     takers = [Taker._make(row[:_WIDTH]) for row in rows]
     plain = [_plain(taker, row[_WIDTH:], window) for taker, row in zip(takers, rows, strict=True)]
     left = {taker: row[_WIDTH:] for taker, row, found in zip(takers, rows, plain, strict=True) if found is None}

@@ -78,6 +78,7 @@ def test_no_sharp_word_without_history_and_none_for_a_few_hours(drawn: Rhythm, d
 @given(st.floats(0, 1), st.sampled_from(Reading), st.booleans(), st.booleans())
 def test_windows_are_said_in_both_languages(chance: float, reading: Reading, silent: bool, ahead: bool) -> None:
     said = sentences.both(sentences.of_window, reading, chance, silent=silent, ahead=ahead)
+    assert sentences.window_in_both(reading, chance, silent=silent, ahead=ahead) == said
     assert said["en"] != said["fr"]
     assert not re.search(r"[{}]| 0 %|100 %", said["en"] + said["fr"])
 

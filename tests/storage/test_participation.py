@@ -58,6 +58,8 @@ async def test_set_equals_the_domain(engine: AsyncEngine, seed: int) -> None:
             found = await participation.answer(conn, EVERYONE, window, now=NOW, kinds=kinds, as_of=as_of)
             assert [taker.account_id for taker, _ in found] == ids
             expected = await by_hand(conn, [taker for taker, _ in found], window, kinds, as_of)
+            before = await last_before(conn, ids, start) if kinds == DEFAULT_KINDS and as_of is None else {}
+            assert [taker.before for taker, _ in found] == [before.get(each) for each in ids]
             for taker, answer in found:
                 wanted = expected[taker]
                 seen.add(answer.state)
@@ -67,6 +69,12 @@ async def test_set_equals_the_domain(engine: AsyncEngine, seed: int) -> None:
                 assert answer.covered_share == pytest.approx(wanted.covered_share)
                 assert (answer.largest_gap, answer.retrospective) == (wanted.largest_gap, wanted.retrospective)
     assert seen == set(Took)
+
+
+async def last_before(conn: AsyncConnection, ids: list[int], start: datetime) -> dict[int, datetime]:
+    """The last posts that break a silence before the window, by account."""
+    last = await posts.load_last(conn, ids, before=start, counted=True)
+    return {id_: found[0].posted_at for id_, found in last.items() if found}
 
 
 def ties(one: Answer, other: Answer) -> bool:
