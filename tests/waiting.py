@@ -12,6 +12,9 @@ import socket
 import time
 from collections.abc import Callable
 
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 #: Seconds after which a wait was in vain. Far more than anything takes: a busy machine is no failure.
 LIMIT_S = 60.0
 
@@ -22,6 +25,14 @@ def until(condition: Callable[[], object], why: Callable[[], str] | str, seconds
     while not condition():
         assert time.monotonic() < deadline, why if isinstance(why, str) else why()
         time.sleep(0.01)
+
+
+async def blocked(engine: AsyncEngine) -> None:
+    """Until somebody waits for a lock."""
+    waiting = "select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0"
+    async with asyncio.timeout(10), engine.connect() as conn:
+        while not (await conn.execute(text(waiting))).scalar_one():
+            await conn.rollback()
 
 
 def listens(port: int) -> bool:

@@ -8,6 +8,7 @@ Events about others that name it (a move, a host of its own) keep their place in
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -47,17 +48,16 @@ async def is_erased(conn: AsyncConnection, platform: str, native_id: str) -> boo
 
 async def erase_account(conn: AsyncConnection, account_id: int, now: datetime) -> bool:
     """Delete the account and everything about it; False where there is none. Commits nothing."""
-    names = await _delete_account(conn, account_id, now)
+    names = await _delete_accounts(conn, [account_id], now)
     await _forget(conn, _Names(names))
     return bool(names)
 
 
 async def erase_subject(conn: AsyncConnection, subject_id: int, now: datetime) -> int:
     """Erase every account of the subject, then the subject itself. How many accounts. Commits nothing."""
-    ids = (await conn.execute(select(accounts.c.id).where(accounts.c.subject_id == subject_id))).scalars().all()
-    names: frozenset[str] = frozenset()
-    for account_id in ids:
-        names |= await _delete_account(conn, account_id, now)
+    owned = select(accounts.c.id).where(accounts.c.subject_id == subject_id).order_by(accounts.c.id)
+    ids = (await conn.execute(owned)).scalars().all()
+    names = await _delete_accounts(conn, ids, now)
     named = select(subjects.c.public_id, subjects.c.name).where(subjects.c.id == subject_id)
     row = (await conn.execute(named)).first()
     if row is not None:
@@ -66,8 +66,25 @@ async def erase_subject(conn: AsyncConnection, subject_id: int, now: datetime) -
     return len(ids)
 
 
-async def _delete_account(conn: AsyncConnection, account_id: int, now: datetime) -> frozenset[str]:
-    """Delete the account's rows; what named it, empty where there is none.
+async def _delete_accounts(conn: AsyncConnection, ids: Sequence[int], now: datetime) -> frozenset[str]:
+    """Delete these accounts, then hosts that nobody is at any more; what named them.
+
+    In the order in which workers lock (accounts by id, hosts last), or they and we would wait for each other.
+    """
+    names: frozenset[str] = frozenset()
+    at: set[int] = set()
+    for account_id in ids:
+        found, host_id = await _delete_account(conn, account_id, now)
+        names |= found
+        if host_id is not None:
+            at.add(host_id)
+    for host_id in sorted(at):
+        names |= await _delete_host(conn, host_id)
+    return names
+
+
+async def _delete_account(conn: AsyncConnection, account_id: int, now: datetime) -> tuple[frozenset[str], int | None]:
+    """Delete the account's rows; what named it and its host, empty and None where there is none.
 
     Posts have no foreign key (it would cost a look-up at every insert), so they go by name; the rest goes with the
     row: looks, coverage, rules, states, events, and through these deliveries, attempts and notices.
@@ -75,7 +92,7 @@ async def _delete_account(conn: AsyncConnection, account_id: int, now: datetime)
     # The row lock makes a look that is being committed end first, or fail its fencing check afterwards.
     row = (await conn.execute(select(accounts).where(accounts.c.id == account_id).with_for_update())).first()
     if row is None:
-        return frozenset()
+        return frozenset(), None
     known = (await conn.execute(select(handles.c.handle).where(handles.c.account_id == account_id))).scalars().all()
     digest = digest_of(row.platform, row.native_id)
     await conn.execute(insert(erased).values(digest=digest, erased_at=now).on_conflict_do_nothing())
@@ -83,7 +100,7 @@ async def _delete_account(conn: AsyncConnection, account_id: int, now: datetime)
     await conn.execute(delete(posts).where(posts.c.account_id == account_id))
     names = {row.public_id, row.native_id, row.profile_url, row.handle, *known}
     names |= {f"{row.platform}:{name}" for name in (row.native_id, row.handle, *known)}
-    return frozenset(names) | await _delete_host(conn, row.host_id)
+    return frozenset(names), row.host_id
 
 
 async def _delete_host(conn: AsyncConnection, host_id: int) -> frozenset[str]:

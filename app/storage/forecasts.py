@@ -89,7 +89,7 @@ where r.enough and r.version = $5 and f.starts_at is null and r.account_id > $1 
 order by r.account_id limit $4
 """
 _SAY = """
-insert into forecasts as f (account_id, starts_at, chance) select id, $2, $3 from accounts where id = $1
+insert into forecasts as f (account_id, starts_at, chance) select id, $2, $3 from accounts where id = $1 for key share
 on conflict (account_id) do update set starts_at = excluded.starts_at, chance = excluded.chance
 where f.starts_at is null
 """

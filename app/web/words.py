@@ -51,7 +51,7 @@ FRENCH: dict[str, str] = {
     "Too many attempts. Wait a moment.": "Trop de tentatives. Attendez un instant.",
     "Skip to the table": "Aller au tableau",
     "Accounts, the longest silence first. Times are UTC; local times are the subject’s.": (
-        "Comptes, le plus long silence d’abord. Heures UTC ; les heures locales sont celles de la personne."
+        "Comptes, le plus long silence d’abord. Heures UTC\u202f; les heures locales sont celles de la personne."
     ),
     "A silence is proven as far as looks covered it without a break. What was posted and deleted between two looks "
     "is invisible.": (
@@ -60,7 +60,7 @@ FRENCH: dict[str, str] = {
     ),
     "no surviving post seen": "aucune publication subsistante vue",
     "posted within this time": "a publié dans ce délai",
-    "largest gap between looks:": "plus long intervalle entre consultations :",
+    "largest gap between looks:": "plus long intervalle entre consultations\u00a0:",
     "partly read back later": "en partie relu après coup",
     "Profile": "Profil",
     "Last post": "Dernière publication",
@@ -89,7 +89,9 @@ FRENCH: dict[str, str] = {
     "The database does not answer now. Try again in a moment.": (
         "La base de données ne répond pas. Réessayez dans un instant."
     ),
-    "Something failed on our side; it has been logged.": "Une erreur est survenue de notre côté ; elle est consignée.",
+    "Something failed on our side; it has been logged.": (
+        "Une erreur est survenue de notre côté\u202f; elle est consignée."
+    ),
     "Back to the board": "Retour au tableau",
     "This cannot be asked.": "Cette demande n’est pas possible.",
     "accounts": "comptes",
@@ -98,7 +100,7 @@ FRENCH: dict[str, str] = {
     "longest": "les plus longs",
     "unusual first": "les plus inhabituels",
     "Accounts, the most unusual silence first by their own rhythm. Times are UTC; local times are the subject’s.": (
-        "Comptes, le silence le plus inhabituel d’abord, selon leur propre rythme. Heures UTC ; les heures "
+        "Comptes, le silence le plus inhabituel d’abord, selon leur propre rythme. Heures UTC\u202f; les heures "
         "locales sont celles de la personne."
     ),
     "What it is worth": "Ce qu’il vaut",
@@ -108,7 +110,7 @@ FRENCH: dict[str, str] = {
     "too quiet to tell": "rien à en conclure",
     "not enough history": "historique insuffisant",
     "Of many accounts some are unusual by chance: of these about": (
-        "Sur beaucoup de comptes, certains sont inhabituels par hasard : de ceux-ci environ"
+        "Sur beaucoup de comptes, certains sont inhabituels par hasard\u00a0: de ceux-ci environ"
     ),
     "a day.": "par jour.",
     "Rhythm": "Rythme",
@@ -134,18 +136,18 @@ FRENCH: dict[str, str] = {
     "Hour": "Heure",
     "The fuller a cell, the more often it posts in this hour of the week. Bars: its posts by the hour of the day "
     "(above) and by the day (right).": (
-        "Plus une case est pleine, plus il publie souvent à cette heure de la semaine. Barres : ses publications par "
-        "heure (en haut) et par jour (à droite)."
+        "Plus une case est pleine, plus il publie souvent à cette heure de la semaine. Barres\u00a0: ses publications "
+        "par heure (en haut) et par jour (à droite)."
     ),
-    "Busiest hour:": "Heure la plus active :",
+    "Busiest hour:": "Heure la plus active\u00a0:",
     "of its posts": "de ses publications",
-    "Busiest day:": "Jour le plus actif :",
-    "quietest:": "le plus calme :",
+    "Busiest day:": "Jour le plus actif\u00a0:",
+    "quietest:": "le plus calme\u00a0:",
     "The same as a table": "La même chose en tableau",
     "How often it posts in each hour of its week; 1 is the mean of all hours, bursts count once. Last column: the "
     "share of its posts.": (
         "Fréquence de ses publications à chaque heure de sa semaine\u202f; 1 est la moyenne de toutes les heures, les "
-        "salves comptent une fois. Dernière colonne : la part de ses publications."
+        "salves comptent une fois. Dernière colonne\u00a0: la part de ses publications."
     ),
     "No post is on record, so nothing is known of its rhythm.": (
         "Aucune publication n’est connue, donc rien n’est connu de son rythme."

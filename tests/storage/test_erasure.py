@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
-from sqlalchemy import func, insert, literal_column, select
+from sqlalchemy import func, insert, literal_column, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.events import EventType, NewEvent
 from app.domain.models import Identity
-from app.storage import accounts, erasure, events, subjects
+from app.storage import accounts, erasure, events, hosts, looks, subjects
 from app.storage import tables as known
 from app.storage.event_tables import (
     account_told,
@@ -25,6 +26,7 @@ from app.storage.event_tables import (
 from app.storage.event_tables import events as log
 from app.storage.events import Recorded
 from tests.storage.histories import DAY, NOW
+from tests.waiting import blocked
 
 
 async def add(conn: AsyncConnection, name: str, subject_id: int | None) -> accounts.Account:
@@ -111,3 +113,31 @@ async def test_a_host_that_others_are_at_stays(engine: AsyncEngine) -> None:
         await accounts.add(conn, second, now=NOW)
         await erasure.erase_account(conn, first.id, NOW)
         assert (await conn.execute(select(known.hosts.c.name))).scalars().all() == ["inst.example"]
+
+
+async def test_an_erasure_locks_as_the_workers_do(engine: AsyncEngine) -> None:
+    """Accounts by id, hosts last: a look that is written and a claim never wait for an erasure that waits for them."""
+    async with engine.begin() as conn:
+        subject, _ = await subjects.add(conn, "one", zone="UTC", now=NOW)
+        own = [f"https://one.example/{name}" for name in "ab"]
+        identities = [Identity("feed", f"{link}.xml", link, "one.example", link) for link in own]
+        first, second = [(await accounts.add(conn, each, now=NOW, subject_id=subject.id))[0] for each in identities]
+        # Its row comes to lie behind the other one's.
+        await conn.execute(update(known.accounts).where(known.accounts.c.id == first.id).values(handle="renamed"))
+    async with engine.connect() as worker, engine.connect() as eraser:
+        await looks.hold(worker, {first.id: 0})
+        erasing = asyncio.create_task(erasure.erase_subject(eraser, subject.id, NOW))
+        await blocked(engine)
+        await looks.hold(worker, {second.id: 0})
+        await worker.rollback()
+        assert await erasing == 2
+        await eraser.rollback()
+        states = known.account_state
+        await worker.execute(select(states).where(states.c.account_id == second.id).with_for_update())
+        erasing = asyncio.create_task(erasure.erase_subject(eraser, subject.id, NOW))
+        await blocked(engine)
+        host_id = (await worker.execute(select(known.hosts.c.id))).scalar_one()
+        await hosts.reserve(worker, {host_id: DAY}, NOW)
+        await worker.rollback()
+        assert await erasing == 2
+        await eraser.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from app.worker.alarms import Watching
 from app.worker.context import Context
 from tests.storage import histories
 from tests.storage.histories import DAY, HOUR, NOW
+from tests.waiting import blocked
 
 BEGIN = NOW - 100 * DAY
 
@@ -167,6 +169,20 @@ async def test_a_day_counts_once_whoever_judges_and_young_accounts_are_not_forec
     async with ctx.engine.connect() as conn:
         assert (await track.read(conn, world.now)).whole.windows == 1
     assert await world.record(1) == Record()
+
+
+async def test_an_account_that_is_erased_meanwhile_stops_nobody(ctx: Context) -> None:
+    async with ctx.engine.begin() as conn:
+        gone, stays = [await histories.add_account(conn, name) for name in ("gone", "stays")]
+    said = [(gone.id, NOW, 0.5), (stays.id, NOW, 0.5)]
+    async with ctx.engine.connect() as eraser, ctx.engine.begin() as conn:
+        await eraser.execute(text("delete from accounts where id = :id"), {"id": gone.id})
+        saying = asyncio.create_task(forecasts.say(conn, said))
+        await blocked(ctx.engine)
+        await eraser.commit()
+        await saying
+    async with ctx.engine.connect() as conn:
+        assert list((await conn.execute(text("select account_id from forecasts"))).scalars()) == [stays.id]
 
 
 async def test_old_days_go(ctx: Context) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.models import Identity
@@ -19,6 +19,7 @@ from app.storage.event_tables import sources as table
 from app.worker import sources as job
 from app.worker.clock import VirtualClock
 from app.worker.context import Context, Options
+from tests.waiting import blocked
 from tests.worker.conftest import START
 
 NOW = START
@@ -69,14 +70,6 @@ async def hold_back(engine: AsyncEngine, ids: list[int]) -> None:
         rule_id = (await conn.execute(insert(rules).values(values).returning(rules.c.id))).scalar_one()
         state = {"rule_id": rule_id, "baseline": NOW, "since": NOW, "held_since": NOW}
         await conn.execute(insert(rule_states), [{"account_id": each, **state} for each in ids])
-
-
-async def blocked(engine: AsyncEngine) -> None:
-    """Until somebody waits for a lock."""
-    waiting = "select count(*) from pg_stat_activity where cardinality(pg_blocking_pids(pid)) > 0"
-    async with asyncio.timeout(10), engine.connect() as conn:
-        while not (await conn.execute(text(waiting))).scalar_one():
-            await conn.rollback()
 
 
 FAILED = {"outcome": "unreadable", "reason": "http_500", "outcome_since": NOW - MINUTE, "failures": 1}
