@@ -10,8 +10,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Coroutine
+from inspect import iscoroutinefunction
 from time import perf_counter
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 import structlog
@@ -27,15 +28,16 @@ DEEPEST_JSON = 32
 SCOPE = "x-required-scope"
 OPEN = "open"
 _STRUCTURE = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[{]|[\]}]', re.DOTALL)
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 log = structlog.get_logger("api")
 
 
 class Route(APIRoute):
     """A route of /v1."""
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """The framework's handler behind our checks, in order of their cost."""
-        handle = super().get_route_handler()
+        handle = straight_to(self, super().get_route_handler())
         known = frozenset(field.alias for field in _query_fields(self.dependant))
         scope = scope_of(self)
 
@@ -58,6 +60,36 @@ class Route(APIRoute):
                 return _refuse(request, error)
 
         return timed
+
+
+def straight_to(route: APIRoute, handle: Handler) -> Handler:
+    """``handle``, but a request without a query goes straight to an operation that takes nothing else.
+
+    The framework would put the same arguments together, the defaults, in a tenth of the time that the answer about one
+    account takes. What the path holds is checked as it does, and whatever does not pass is left to it.
+    """
+    asked, me = route.dependant, route.dependant.request_param_name
+    hints = get_type_hints(route.endpoint)
+    parameters = [field.name for field in (*asked.path_params, *asked.query_params)]
+    plain = route.methods == {"GET"} and iscoroutinefunction(route.endpoint) and hints.pop("return") is Response
+    if not plain or me is None or hints.keys() != {me, *parameters}:
+        return handle
+    if any(field.field_info.is_required() for field in asked.query_params):
+        return handle
+    defaults = {field.name: field.default for field in asked.query_params}
+
+    async def straight(request: Request) -> Response:
+        if request.scope["query_string"]:
+            return await handle(request)
+        given: dict[str, Any] = {me: request, **defaults}
+        for field in asked.path_params:
+            given[field.name], wrong = field.validate(request.path_params.get(field.alias), loc=("path", field.alias))
+            if wrong:
+                return await handle(request)
+        answer: Response = await route.endpoint(**given)
+        return answer
+
+    return straight
 
 
 def _refuse(request: Request, error: Exception) -> Response:

@@ -42,7 +42,9 @@ async def copy_rows(
 
 @asynccontextmanager
 async def _driver(conn: AsyncConnection, sql: str) -> AsyncIterator[asyncpg.Connection[Any]]:
-    raw = await conn.get_raw_connection()
+    held = conn.sync_connection
+    # What is checked out already is at hand; SQLAlchemy's way to it goes through a greenlet.
+    raw = held.connection if held and not (held.closed or held.invalidated) else await conn.get_raw_connection()
     driver: asyncpg.Connection[Any] | None = raw.driver_connection
     assert driver is not None  # noqa: S101 - a checked-out connection has one
     if conn.in_transaction() and not driver.is_in_transaction():
