@@ -218,6 +218,8 @@ def _shared(sets: Sequence[Sequence[Interval]]) -> tuple[Interval, ...]:
 def head_of(stretches: Iterable[Stretch], kinds: Kind) -> Head | None:
     """The contiguous coverage of all these kinds that ends last; None before the first look that showed them all."""
     rows = list(stretches)
+    if len(rows) == 1:
+        return _head_of_one(rows[0], kinds)
     looked_at = _last_look(rows, kinds)
     if looked_at is None:
         return None
@@ -231,6 +233,13 @@ def head_of(stretches: Iterable[Stretch], kinds: Kind) -> Head | None:
     start, end = whole[-1].start, whole[-1].end
     live = covered.live[-1] if covered.live and covered.live[-1].end == end else None
     return Head(start, end, max(live.start, start) if live else None, looked_at)
+
+
+def _head_of_one(row: Stretch, kinds: Kind) -> Head | None:
+    """The same of a single row: the usual case, and asked for several times a look."""
+    if not kinds or row.start > row.end or int.__and__(row.kinds, kinds) != kinds:
+        return None
+    return Head(row.start, row.end, row.start if row.live and row.start < row.end else None, row.recorded_to)
 
 
 def _last_look(rows: Sequence[Stretch], kinds: Kind) -> datetime | None:

@@ -40,10 +40,10 @@ def sighted(
     if claimed is None:
         note |= DateNote.NONE if note & DateNote.UNREADABLE else DateNote.MISSING
         claimed, after = first_seen_at, last_good_look
-    elif claimed > max(seen_by or first_seen_at, first_seen_at):
+    elif claimed > first_seen_at and (seen_by is None or claimed > seen_by):
         note |= DateNote.CLAMPED if claimed - first_seen_at > CLOCK_SLACK else DateNote.NONE
         claimed = first_seen_at
-    elif first_seen_at - claimed > LATE_IMPORT and _inside(claimed, live):
+    elif live and first_seen_at - claimed > LATE_IMPORT and _inside(claimed, live):
         note |= DateNote.BACKDATED
     return Post(seen.native_id, seen.kind, claimed, first_seen_at, seen.url, note, after)
 

@@ -34,6 +34,7 @@ class Gap(NamedTuple):
     proven_until: datetime
 
 
+_PLAIN = DateNote.NONE
 #: A counted post: its effective time, and the earliest time it may have been made.
 Made = tuple[datetime, datetime | None]
 #: One row a counted post: its time and the earliest time it may have been made (NULL: nothing bounds it).
@@ -117,8 +118,15 @@ async def _refresh(
 
 def _made(posts: Iterable[Post]) -> list[Made]:
     """As ``_TIMES`` reads them."""
-    made = [(post.posted_at, earliest(post)) for post in posts if counts(post, DEFAULT_KINDS)]
-    return sorted(made, key=itemgetter(0))
+    made: list[Made] = []
+    for post in posts:
+        if post.note is _PLAIN:  # nothing had to be assumed of its time: nearly every post
+            if int.__and__(post.kind, DEFAULT_KINDS):
+                made.append((post.posted_at, post.posted_at))
+        elif counts(post, DEFAULT_KINDS):
+            made.append((post.posted_at, earliest(post)))
+    made.sort(key=itemgetter(0))
+    return made
 
 
 def _before(stored: Sequence[Gap], times: Sequence[Made], fresh: Sequence[Gap]) -> list[Gap] | None:
@@ -161,16 +169,18 @@ def read_gaps(times: Sequence[Made], stretches: Iterable[Stretch]) -> list[Gap]:
 
     The proven part of a streak ends where coverage first breaks, and where an undated post may have ended it.
     """
-    covered = known_at(stretches, None, DEFAULT_KINDS).all()
-    at, found = 0, []
+    covered = iter(known_at(stretches, None, DEFAULT_KINDS).all())
+    piece = next(covered, None)
+    found: list[Gap] = []
     for (start, _), (end, sure) in itertools.pairwise(times):
         if start == end:
             continue
-        while at < len(covered) and covered[at].end <= start:
-            at += 1
+        while piece is not None and piece.end <= start:
+            piece = next(covered, None)
+        proven = start
         # The instant of the post itself needs no coverage: it is known what happened in it.
-        inside = at < len(covered) and covered[at].start <= start + TICK
-        proven = min(covered[at].end, end, max(start, sure or start)) if inside else start
+        if piece is not None and sure is not None and sure > start and piece.start <= start + TICK:
+            proven = min(piece.end, end, sure)
         found.append(Gap(start, end, proven))
     return found
 
@@ -180,7 +190,8 @@ def keep(gaps: Sequence[Gap]) -> list[Gap]:
     kept: list[Gap] = []
     longest = longest_proven = ZERO
     for gap in reversed(gaps):
-        whole, proven = gap.ends_at - gap.starts_at, gap.proven_until - gap.starts_at
+        start, end, until = gap
+        whole, proven = end - start, until - start
         if whole > longest or proven > longest_proven:
             kept.append(gap)
             longest, longest_proven = max(whole, longest), max(proven, longest_proven)

@@ -229,6 +229,11 @@ def test_the_head_is_the_coverage_that_ends_last(rows: list[Stretch]) -> None:
         assert head.live_from is None or head.start <= head.live_from < head.end
 
 
+@given(stretches, st.sampled_from([POSTS, REPLIES, BOTH, Kind(0)]))
+def test_the_head_of_one_row_is_that_of_the_same_row_twice(row: Stretch, kinds: Kind) -> None:
+    assert head_of([row], kinds) == head_of([row, row], kinds)
+
+
 def test_heads() -> None:
     assert head_of([], POSTS) is None
     assert head_of([stretch(0, 10, kinds=POSTS)], BOTH) is None

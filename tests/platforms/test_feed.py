@@ -12,7 +12,7 @@ import pytest
 
 from app.domain.models import DEFAULT_KINDS, Failure, Identity, Kind, Look, OutcomeName, Page, Unchanged
 from app.platforms.base import Platform, Request, ResolveError, Response, Target
-from app.platforms.feed import FEED
+from app.platforms.feed import FEED, reading
 
 URL = "https://example.org/feed"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -232,6 +232,22 @@ def older(response: Response) -> str | None:
 )
 def test_older_pages(channel: str, url: str, expected: str | None) -> None:
     assert older(answer(RSS.format("", channel + ITEM), url=url)) == expected
+
+
+@pytest.mark.parametrize("item", [ITEM, "<item><title>no id, no link</title></item>"])
+def test_the_question_for_an_older_page_reads_the_same_answer_no_second_time(
+    item: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    response = answer(RSS.format("", '<atom:link rel="next" href="/2"/>' + item))
+    found = page(response)
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("read once more")
+
+    monkeypatch.setattr(reading, "read_xml", read)
+    request = FEED.older(TARGET, found, response)
+    assert request is not None
+    assert request.url == "https://example.org/2"
 
 
 def test_json_feeds_page_by_next_url() -> None:

@@ -20,6 +20,7 @@ _LONGEST_NAME = 512
 _LONGEST_URL = 2_000
 _WEB = ("http://", "https://")
 _YOUTUBE = "yt:video:"
+_ORIGINAL = Kind.ORIGINAL
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -99,7 +100,7 @@ def _post(name: str, entry: Entry) -> SeenPost:
     if url is not None and url == post_url(name):
         url = None
     posted_at, note = entry.date
-    return SeenPost(name, Kind.ORIGINAL, posted_at, url, note, clean(link) or None)
+    return SeenPost(name, _ORIGINAL, posted_at, url, note, clean(link) or None)
 
 
 def _rank(post: SeenPost) -> tuple[bool, datetime, str, str, int]:

@@ -128,10 +128,15 @@ def _memory(target: Target, document: Document, posts: Sequence[SeenPost]) -> di
 
 def _kinds(target: Target, document: Document | None = None) -> Kind:
     """A site's own feed shows all it publishes; the feeds of Mastodon and Bluesky leave replies and reposts out."""
-    narrow = _ORIGINALS_ONLY.fullmatch(target.native_id) is not None or target.memory.get("originals_only") is True
+    narrow = _is_narrow(target.native_id) or target.memory.get("originals_only") is True
     if narrow or (document is not None and identity.leaves_out_replies(document)):
         return Kind.ORIGINAL
     return DEFAULT_KINDS
+
+
+def _is_narrow(url: str) -> bool:
+    # The pattern costs more than all else here, and all that it matches ends alike.
+    return url[-3:].lower() == "rss" and _ORIGINALS_ONLY.fullmatch(url) is not None
 
 
 FEED = FeedPlatform()

@@ -23,29 +23,29 @@ _NOT_MARKUP = ("not_xml", "ill_formed", "html_page", "truncated")
 
 def read_document(response: Response) -> Document | Failure:
     """The feed in an answer. Items' texts are collected only where nothing else names the items."""
-    body, content_type = response.body, response.headers.get("content-type", "")
+    for known, document in _last:
+        if known is response:
+            return document
     try:
-        if looks_like_json(body):
-            document = read_json(body, content_type, response.url)
-        else:
-            document = _read_once(body, content_type, response.url)
-            if needs_texts(document) or _may_be_bridge(document, response.url):
-                document = read_xml(body, content_type, response.url, texts=True)
+        document = _read(response.body, response.headers.get("content-type", ""), response.url)
     except NotReadable as error:
         return _failure(error, response)
-    return _bridge_error(document, response.url) or document
+    failure = _bridge_error(document, response.url)
+    if failure is None:
+        _last[:] = [(response, document)]
+    return failure or document
 
 
 #: What was read last: a look and the question for an older page read the same answer, one right after the other.
-_last: list[tuple[bytes, str, str, Document]] = []
+_last: list[tuple[Response, Document]] = []
 
 
-def _read_once(body: bytes, content_type: str, url: str) -> Document:
-    for known, *where, document in _last:
-        if known is body and where == [content_type, url]:
-            return document
+def _read(body: bytes, content_type: str, url: str) -> Document:
+    if looks_like_json(body):
+        return read_json(body, content_type, url)
     document = read_xml(body, content_type, url)
-    _last[:] = [(body, content_type, url, document)]
+    if needs_texts(document) or _may_be_bridge(document, url):
+        return read_xml(body, content_type, url, texts=True)
     return document
 
 
