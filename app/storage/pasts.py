@@ -44,6 +44,9 @@ select a.id, coalesce(j.zone, 'UTC'), date_part('epoch', s.last_post_at), (
         order by posted_at desc limit {c.MEMORY_POSTS}
     ) as last
 ), (
+    select date_part('epoch', max(posted_at)) from posts
+    where account_id = a.id and posted_at <= $2 and {_COUNTED} and not ({_UNDATED})
+), (
     select array_agg(row(starts_at, ends_at, kinds)) from coverage
     where account_id = a.id and ends_at > $2 and starts_at < s.last_post_at and kinds & {int(DEFAULT_KINDS)} <> 0
 ), (
@@ -60,9 +63,14 @@ async def load(conn: AsyncConnection, account_ids: Sequence[int], now: datetime)
     since = now - timedelta(days=c.MEMORY_DAYS)
     rows = await fetch(conn, _PASTS, list(account_ids), since)
     return {
-        row[0]: Past(row[3] or (), _covered(row[4] or (), row[5] or ()), row[1], min(row[2], now.timestamp()))
+        row[0]: Past(_posts(row[3], row[4]), _covered(row[5] or (), row[6] or ()), row[1], min(row[2], now.timestamp()))
         for row in rows
     }
+
+
+def _posts(remembered: list[float] | None, before: float | None) -> list[float]:
+    """With the last one before what is remembered: it says that the account was there already."""
+    return ([] if before is None else [before]) + (remembered or [])
 
 
 def _covered(stretches: Iterable[Sequence[Any]], undated: Iterable[Sequence[Any]]) -> list[tuple[float, float]]:

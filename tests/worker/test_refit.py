@@ -113,6 +113,22 @@ async def test_a_post_that_comes_while_a_fit_is_made_calls_for_another(ctx: Cont
     assert row["due_at"] == NOW + rhythms.PAUSE
 
 
+async def test_a_rhythm_counts_from_the_first_post_even_one_it_no_longer_remembers(ctx: Context) -> None:
+    """Both profiles were read back to their end; one account was there 500 days ago."""
+    times = [NOW - DAY * day for day in range(1, 31)]
+    seen = [histories.Stretch(NOW - 2000 * DAY, NOW, DEFAULT_KINDS, False, NOW, NOW)]
+    async with ctx.engine.begin() as conn:
+        new, old = [await histories.add_account(conn, name) for name in ("new", "old")]
+        made = {new.id: times, old.id: [*times, NOW - 500 * DAY]}
+        await histories.write(
+            conn, {id_: ([post(f"p{at}", at) for at in sorted(ats)], seen) for id_, ats in made.items()}
+        )
+    await follow(ctx, [new.id, old.id])
+    await refit.run_once(ctx, NOW)
+    found = await load(ctx, [new.id, old.id])
+    assert [(found[id_].observed_days, found[id_].posts) for id_ in (new.id, old.id)] == [(29, 30), (400, 30)]
+
+
 async def test_who_dies_while_fitting_leaves_it_to_another(ctx: Context) -> None:
     [id_] = await regular(ctx)
     await follow(ctx, [id_])

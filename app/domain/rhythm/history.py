@@ -2,7 +2,8 @@
 
 Assumes epoch seconds; posts in any order, repeated or not; stretches of coverage in any order, overlapping or not.
 Promises: a hole in the coverage is never bridged: it ends no gap, adds to no exposure, and a gap across one only counts
-as at least as long as the longest part of it that was observed.
+as at least as long as the longest part of it that was observed; an account begins with its first post, and what was
+observed before is no exposure either: a page read to its end covers all the years before, which say nothing of habits.
 """
 
 from __future__ import annotations
@@ -63,12 +64,12 @@ class History:
 
 
 def history(posts: ArrayLike, coverage: Iterable[tuple[float, float]], at: float) -> History:
-    """The part of a history that counts at ``at``."""
+    """The part of a history that counts at ``at``; of the posts before it, one is enough."""
     since = at - c.MEMORY_DAYS * DAY
-    starts, ends = _merged(coverage, since, at)
     found = np.asarray(posts, dtype=np.float64)
     if np.any(found[1:] <= found[:-1]):
         found = np.unique(found)
+    starts, ends = _merged(coverage, max(since, float(found[0])) if len(found) else since, at)
     found = found[np.searchsorted(found, since) : np.searchsorted(found, at, side="right")]
     stretch = np.searchsorted(starts, found, side="right") - 1
     covered = (stretch >= 0) & (found <= np.append(ends, -np.inf)[stretch])

@@ -15,7 +15,7 @@ from app.domain.rhythm import constants as c
 from app.domain.rhythm.clock import HOURS, Clock
 
 #: Changes whenever the layout or the meaning of a number does.
-VERSION: Final = 1
+VERSION: Final = 2
 MOST_BYTES: Final = 2048
 EDGES: Final = c.BINS + 1
 HEAD: Final = struct.Struct("<BBBH4d5f")
