@@ -146,7 +146,9 @@ def _tell(
 ) -> Response:
     counted = Counter(each.answer.state if each.answer else Took.UNKNOWN for each in found)
     totals = {"accounts": len(found)} | {state.value: counted[state] for state in Took}
-    rows = [row(shared, each) | weighed.row(each.case) for each in shown]
+    rows = [row(shared, each) for each in shown]
+    for each, told in zip(rows, shown, strict=True):
+        each.update(weighed.row(told.case))
     window = question.window
     head = {
         "at": question.at,
@@ -164,36 +166,36 @@ def _tell(
 def row(shared: context.Context, told: Told) -> replies.Row:
     """The answer about one account."""
     who, answer, window = told.who, told.answer, told.window
-    found: replies.Row = {
-        "account": {
-            "id": who.public_id,
-            "platform": who.platform,
-            "handle": who.handle,
-            "subject": who.subject_name,
-        },
-        "answer": answer.state.value if answer else Took.UNKNOWN.value,
-        "window": window and {"start": window.start, "end": window.end},
+    account = {
+        "id": who.public_id,
+        "platform": who.platform,
+        "handle": who.handle,
+        "subject": who.subject_name,
     }
+    span = window and {"start": window.start, "end": window.end}
     if answer is None:
-        return found | NO_SUCH_DAY
-    found["posts_at_least"] = answer.posts
-    found["evidence"] = [shapes.evidence(shared, who, post) for post in answer.evidence]
-    found["covered_share"] = round(answer.covered_share, 6)
-    found |= shapes.length("largest_gap", answer.largest_gap)
-    found["read_back"] = answer.retrospective
-    found["reasons"] = answer.reasons
-    found["note"] = note(answer)
-    return found
+        return {"account": account, "answer": Took.UNKNOWN, "window": span, **NO_SUCH_DAY}
+    return {
+        "account": account,
+        "answer": answer.state,
+        "window": span,
+        "posts_at_least": answer.posts,
+        "evidence": [shapes.evidence(shared, who, post) for post in answer.evidence],
+        "covered_share": round(answer.covered_share, 6),
+        "largest_gap": shapes.iso(answer.largest_gap),
+        "largest_gap_seconds": shapes.seconds(answer.largest_gap),
+        "read_back": answer.retrospective,
+        "reasons": answer.reasons,
+        "note": note(answer),
+    }
 
 
 def note(answer: Answer) -> str:
     """The answer in one sentence that claims no more than is known."""
-    match answer.state:
-        case Took.UNKNOWN:
-            return explain_unknown(answer.reasons)
-        case Took.SILENT:
-            looks = f"; largest gap between looks {shapes.iso(answer.largest_gap)}" if answer.largest_gap else ""
-            back = "; read back later, at least in part" if answer.retrospective else ""
-            return f"no surviving post seen{looks}{back}"
-        case Took.POSTED:
-            return "posted, and deleted since" if answer.all_deleted else "posted"
+    if answer.state is Took.UNKNOWN:
+        return explain_unknown(answer.reasons)
+    if answer.state is Took.POSTED:
+        return "posted, and deleted since" if answer.all_deleted else "posted"
+    looks = f"; largest gap between looks {shapes.iso(answer.largest_gap)}" if answer.largest_gap else ""
+    back = "; read back later, at least in part" if answer.retrospective else ""
+    return f"no surviving post seen{looks}{back}"
