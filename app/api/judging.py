@@ -62,6 +62,8 @@ class Question:
         if self.window is None:
             return replace(self, day=self.day and self.day - back)
         start, end = (_back(edge, back, self.zone) for edge in (self.window.start, self.window.end))
+        if start >= end:  # the clock skipped that hour
+            start, end = self.window.start - back, self.window.end - back
         return replace(self, window=Interval(start, end))
 
     def past_weeks(self, count: int) -> list[int]:
@@ -75,6 +77,9 @@ class Question:
         else:
             over, step = self.window.end - self.at, -(-self.window.length // WEEK)
         first = max(step, -(-over // WEEK))
+        last = self.weeks_before(first).window
+        if last is not None and last.end > self.at:  # by local time it ends up to some hours later
+            first += 1
         return [first + step * place for place in range(count)]
 
 

@@ -105,6 +105,17 @@ async def test_too_much_is_refused(client: httpx2.AsyncClient) -> None:
     assert (refused.status_code, refused.json()["field"]) == (422, "weeks")
 
 
+@pytest.mark.usefixtures("world")
+async def test_an_hour_that_the_clock_skipped_is_no_window(client: httpx2.AsyncClient) -> None:
+    """On 29 March 2026 clocks in Paris went from 02:00 to 03:00."""
+    for start, end in (("00:15", "01:00"), ("00:00", "01:00"), ("00:10", "00:50")):
+        asked = {"start": f"2026-04-05T{start}:00Z", "end": f"2026-04-05T{end}:00Z", "zone": "Europe/Paris"}
+        found = await ask(client, **asked, weeks=2)
+        for each in found["compared"]:
+            assert each["window"]["start"] < each["window"]["end"]
+            assert each["window"]["start"].startswith(("2026-03-29T", "2026-03-22T"))
+
+
 def question(start: datetime, end: datetime, zone: str | None = None) -> Question:
     return Question(DEFAULT_KINDS, NOW, None, Interval(start, end), None, zone)
 
@@ -122,6 +133,9 @@ def test_past_windows_keep_to_local_time_and_do_not_touch() -> None:
     long = question(NOW - timedelta(days=10), NOW)
     assert long.past_weeks(3) == [2, 4, 6]
     assert question(NOW, NOW + timedelta(days=7)).past_weeks(2) == [1, 2]
+    spring = Interval(datetime(2026, 4, 1, 8, tzinfo=UTC), datetime(2026, 4, 1, 9, tzinfo=UTC))
+    ahead = Question(DEFAULT_KINDS, datetime(2026, 3, 25, 9, 30, tzinfo=UTC), None, spring, None, zone)
+    assert ahead.past_weeks(1) == [2]  # the week before it ends an hour later, which is not over
     own = Question(DEFAULT_KINDS, NOW, None, None, date(2026, 11, 22))
     assert own.past_weeks(2) == [1, 2]
     assert own.weeks_before(1).day == date(2026, 11, 15)
