@@ -16,7 +16,7 @@ from app.storage import accounts, alarms
 from app.storage.alarms import Kept, OfAccount
 
 router = APIRouter(prefix="/v1/rules", tags=["rules"], route_class=Route)
-METHOD = "Of the last 365 days, or since the rule was changed or came to judge an account. A false alarm: a post ended what was told."
+METHOD = "Of 365 days, or since the rule was changed or came to judge it. A false alarm: a post ended what was told."
 COLUMNS = (
     "account.id",
     "account.platform",
