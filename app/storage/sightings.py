@@ -29,14 +29,16 @@ class NewPosts:
     posts: tuple[Post, ...]
 
 
+# "IN (SELECT ...) IS TRUE" is looked up in a hash table. "= ANY" compares every post with every id once the statement
+# is planned for any values, which PostgreSQL does after five times: 15 times the cost for accounts of 40 posts.
 _KNOWN = text("""
 SELECT account_id, native_id, posted_at, deleted_seen_at IS NOT NULL AS deleted FROM posts
-WHERE account_id = ANY(CAST(:ids AS integer[])) AND native_id = ANY(CAST(:native_ids AS text[]))
+WHERE account_id = ANY(CAST(:ids AS integer[])) AND (native_id IN (SELECT unnest(CAST(:native_ids AS text[])))) IS TRUE
 """)
 
 _KNOWN_LINKS = text("""
 SELECT account_id, url, native_id FROM posts
-WHERE account_id = ANY(CAST(:ids AS integer[])) AND url = ANY(CAST(:urls AS text[]))
+WHERE account_id = ANY(CAST(:ids AS integer[])) AND (url IN (SELECT unnest(CAST(:urls AS text[])))) IS TRUE
 """)
 
 _COLUMNS = ("posted_at", "first_seen_at", "account_id", "marks", "native_id", "url", "posted_after")

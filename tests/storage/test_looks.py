@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from app.domain.models import DEFAULT_KINDS, DateNote, Identity, Kind, Post, Stretch
@@ -78,6 +78,24 @@ async def test_posts_are_found_marked_returned_and_named_anew(engine: AsyncEngin
             (a, "y", None),
             (b, "x", None),
         }
+
+
+async def test_what_is_known_is_looked_up_in_a_hash_table_also_once_the_plan_is_for_any_values(
+    engine: AsyncEngine,
+) -> None:
+    async with engine.begin() as conn:
+        a, b = await add(conn, "a"), await add(conn, "b")
+        await sightings.insert_posts(conn, [NewPosts(a, (post("x", NOW), post("y", NOW)))])
+        await conn.execute(text("SET LOCAL plan_cache_mode = force_generic_plan"))
+        assert await sightings.known_posts(conn, {a: ["x", "z"], b: ["y"]}) == {a: {"x": (NOW, False)}}
+        links = await sightings.known_links(conn, {a: ["http://x.example/y"]})
+        assert dict(links[a]) == {"http://x.example/y": {"y"}}
+        query = "SELECT name FROM pg_prepared_statements WHERE statement ~ '^\\s*SELECT account_id.*FROM posts.*unnest'"
+        names = list((await conn.execute(text(query))).scalars())
+        assert len(names) == 2
+        for name in names:
+            plan = (await conn.execute(text(f"""EXPLAIN EXECUTE "{name}" ('{{1}}', '{{x,y}}')"""))).scalars()
+            assert "hashed SubPlan" in "\n".join(plan)
 
 
 async def test_the_last_post_is_no_late_import_and_no_story(engine: AsyncEngine) -> None:
