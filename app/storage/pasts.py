@@ -69,8 +69,12 @@ async def load(conn: AsyncConnection, account_ids: Sequence[int], now: datetime)
 
 
 def _posts(remembered: list[float] | None, before: float | None) -> list[float]:
-    """With the last one before what is remembered: it says that the account was there already."""
-    return ([] if before is None else [before]) + (remembered or [])
+    """With the last one before what is remembered: it says that the account was there already.
+
+    Where as many are remembered as may be, what lies between the two was not read: the account begins with the first.
+    """
+    found = remembered or []
+    return found if before is None or len(found) == c.MEMORY_POSTS else [before, *found]
 
 
 def _covered(stretches: Iterable[Sequence[Any]], undated: Iterable[Sequence[Any]]) -> list[tuple[float, float]]:

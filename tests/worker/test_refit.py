@@ -129,6 +129,22 @@ async def test_a_rhythm_counts_from_the_first_post_even_one_it_no_longer_remembe
     assert [(found[id_].observed_days, found[id_].posts) for id_ in (new.id, old.id)] == [(29, 30), (400, 30)]
 
 
+async def test_time_of_which_the_posts_are_not_remembered_is_no_silence(ctx: Context) -> None:
+    """A busy account has more posts than are read; that one of them lies in a hole changes nothing of it."""
+    times = [NOW - 500 * DAY, *(NOW - HOUR * hour for hour in range(4_600, 0, -1))]
+    hole = NOW - 240 * HOUR
+    edges = [(NOW - 600 * DAY, hole - HOUR / 2), (hole + HOUR / 2, NOW)]
+    seen = [histories.Stretch(start, end, DEFAULT_KINDS, True, start, end) for start, end in edges]
+    async with ctx.engine.begin() as conn:
+        busy = (await histories.add_account(conn, "busy")).id
+        await histories.write(conn, {busy: ([post(f"p{at}", at) for at in times], seen)})
+    await follow(ctx, [busy])
+    await refit.run_once(ctx, NOW)
+    found = (await load(ctx, [busy]))[busy]
+    assert found.posts_a_day == pytest.approx(24, abs=1)
+    assert found.observed_days == pytest.approx(4_000 / 24, abs=1)
+
+
 async def test_who_dies_while_fitting_leaves_it_to_another(ctx: Context) -> None:
     [id_] = await regular(ctx)
     await follow(ctx, [id_])
