@@ -72,7 +72,7 @@ def straight_to(route: APIRoute, handle: Handler) -> Handler:
     hints = get_type_hints(route.endpoint)
     parameters = [field.name for field in (*asked.path_params, *asked.query_params)]
     plain = route.methods == {"GET"} and iscoroutinefunction(route.endpoint) and hints.pop("return") is Response
-    if not plain or me is None or hints.keys() != {me, *parameters}:
+    if not plain or me is None or asked.dependencies or hints.keys() != {me, *parameters}:
         return handle
     if any(field.field_info.is_required() for field in asked.query_params):
         return handle
