@@ -115,8 +115,6 @@ def rekeyed(aliases: Mapping[str, str], known_ids: Collection[str], id_by_alias:
     ``aliases``: alias by id for the posts of the page that have one. Empty unless more than half of the page's ids are
     unknown while their aliases are known; a single re-used link is then still a new post.
     """
-    if not id_by_alias:
-        return {}
     renamed = {
         name: id_by_alias[alias] for name, alias in aliases.items() if name not in known_ids and alias in id_by_alias
     }

@@ -167,18 +167,26 @@ class Intake:
             metrics.polls.labels(platform, outcome).inc(looks)
         for entry in entries:
             self.report.new_posts += len(entry.verdict.news)
-            _measure(entry)
+            _measure_lag(entry)
             _tell(entry.found)
+        _measure(entries)
 
 
-def _measure(entry: ingest.Entry) -> None:
+def _measure(entries: Sequence[ingest.Entry]) -> None:
+    seen: Counter[str] = Counter()
+    late: Counter[str] = Counter()
+    for entry in entries:
+        seen[entry.found.claim.platform] += len(entry.verdict.news)
+        late[entry.found.claim.platform] += entry.verdict.late
+    for platform, posts in (+seen).items():
+        metrics.posts_seen.labels(platform).inc(posts)
+    for platform, posts in (+late).items():
+        metrics.late_posts.labels(platform).inc(posts)
+
+
+def _measure_lag(entry: ingest.Entry) -> None:
     claim, news = entry.found.claim, entry.verdict.news
-    if not news:
-        return
-    metrics.posts_seen.labels(claim.platform).inc(len(news))
-    if entry.verdict.late:
-        metrics.late_posts.labels(claim.platform).inc(entry.verdict.late)
-    if claim.good_at is not None and isinstance(entry.found.look, Page):
+    if news and claim.good_at is not None and isinstance(entry.found.look, Page):
         lag = metrics.observation_lag.labels(claim.platform)
         for post in news:
             if post.posted_at >= claim.good_at:

@@ -14,8 +14,8 @@ from datetime import datetime
 from app.domain.coverage import Change, extend, head_of, known_at, proven_to, unchanged
 from app.domain.coverage import Head as CoverageHead
 from app.domain.intervals import intersect
-from app.domain.joining import Judgement, PageMemory, Stamp, judge_page, page_again, rekeyed
-from app.domain.models import DateNote, Interval, Kind, Page, Post, SeenPost, Stretch, Unchanged
+from app.domain.joining import Judgement, PageMemory, judge_page, page_again, rekeyed
+from app.domain.models import DateNote, Interval, Kind, Page, Post, Stretch, Unchanged
 from app.domain.sighting import EARLIEST_CLAIM, sighted
 from app.platforms.base import Platform
 from app.storage.claims import Claim, Head
@@ -101,8 +101,10 @@ def _judge_page(
     memory = page_memory(claim)
     ids = {post.native_id for post in page.posts}
     known = {name for name, _ in memory.ids_times if name in ids} | stored.posts.keys()
-    aliases = {post.native_id: post.alias for post in page.posts if post.alias is not None}
-    renamed = rekeyed(aliases, known, stored.id_by_link)
+    renamed: dict[str, str] = {}
+    if stored.id_by_link:
+        aliases = {post.native_id: post.alias for post in page.posts if post.alias is not None}
+        renamed = rekeyed(aliases, known, stored.id_by_link)
     if renamed:
         memory = _renamed(memory, renamed)
         known |= renamed.keys()
@@ -127,8 +129,13 @@ def _verdict(
     proof: datetime,
     head: CoverageHead | None,
 ) -> Judgement:
-    times = dict(memory.ids_times)
-    stamps = [_stamp(post, found.looked_at, times, stored) for post in page.posts]
+    times, at = dict(memory.ids_times), found.looked_at
+    stamps = [
+        (post.native_id, claimed)
+        if (claimed := post.posted_at) is not None and EARLIEST_CLAIM <= claimed <= at
+        else (post.native_id, _given(post.native_id, at, times, stored))
+        for post in page.posts
+    ]
     return judge_page(
         stamps,
         known,
@@ -141,14 +148,10 @@ def _verdict(
     )
 
 
-def _stamp(post: SeenPost, looked_at: datetime, times: Mapping[str, datetime], stored: Stored) -> Stamp:
-    claimed = post.posted_at
-    if claimed is not None and EARLIEST_CLAIM <= claimed <= looked_at:
-        return post.native_id, claimed
+def _given(name: str, looked_at: datetime, times: Mapping[str, datetime], stored: Stored) -> datetime:
     # Undated, or dated ahead: the time it was given when it was first seen stands, or it would move with every look.
-    known = stored.posts.get(post.native_id)
-    given = times.get(post.native_id) or (known.posted_at if known else looked_at)
-    return post.native_id, min(given, looked_at)
+    known = stored.posts.get(name)
+    return min(times.get(name) or (known.posted_at if known else looked_at), looked_at)
 
 
 def _counted_since(ctx: Context, platform: Platform, claim: Claim) -> datetime | None:
