@@ -69,9 +69,10 @@ async def list_alarms(
     now = shared.clock()
     async with shared.engine.connect() as conn:
         found = await find(conn, rule)
-        if found.false_alarms is None:
+        judged = await alarms.kept(conn, now, found.public_id)
+        if not judged:
             raise BadInput("A fixed rule promises nothing about false alarms.", field="rule")
-        [kept] = await alarms.kept(conn, now, found.public_id)
+        kept = judged[0]
         each = await alarms.of_accounts(conn, found.public_id, now, place[0] if place else 0, limit + 1)
         owners = await accounts.get_many(conn, [one.account_id for one in each])
     following = paging.next_of(request, shared.secret, each, limit, lambda one: [one.account_id])

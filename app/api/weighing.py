@@ -211,7 +211,7 @@ def _expected(weighed: Weighed, past: Sequence[Ordinary]) -> Row:
     }
     if not likely:
         return row | dict.fromkeys(("expected_silent", "low", "high", "range_from", "usual", "expected_flagged"))
-    if silent is not None:
+    if silent is not None and len(likely) > 1:
         shown = (usual.low, usual.high) if len(known) >= ENOUGH else None
         row["sentence"] = sentences.both(sentences.of_list, len(likely), silent, usual.expected, shown)
     return row

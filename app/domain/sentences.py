@@ -65,8 +65,8 @@ _TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "list": (
         "Of {accounts} accounts that can be judged {silent} showed no post; about {expected} would be usual{range}.",
-        "Sur {accounts} comptes que l’on peut juger, {silent} n’ont montré aucune publication ; environ {expected} "
-        "seraient habituels{range}.",
+        "Sans publication : {silent} des {accounts} comptes que l’on peut juger ; nombre habituel : environ "
+        "{expected}{range}.",
     ),
     "range": (" (nine times in ten {low} to {high})", " (neuf fois sur dix {low} à {high})"),
     Reading.ORDINARY: ("ordinary", "ordinaire"),
@@ -126,7 +126,7 @@ def _window_in_both(reading: Reading, percent: int | None, silent: bool, ahead: 
 
 
 def of_list(accounts: int, silent: int, expected: float, usual: tuple[int, int] | None, language: str) -> str:
-    """How many accounts of a list were silent beside how many usually are; ``usual``: nine times in ten."""
+    """How many of two or more accounts were silent beside how many usually are; ``usual``: nine times in ten."""
     shown = _say("range", language).format(low=usual[0], high=usual[1]) if usual else ""
     return _say("list", language).format(accounts=accounts, silent=silent, expected=round(expected), range=shown)
 

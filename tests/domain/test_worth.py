@@ -48,6 +48,9 @@ def test_sentences_to_print() -> None:
     assert sentences.of_list(40, 12, 8.6, (5, 13), "en") == (
         "Of 40 accounts that can be judged 12 showed no post; about 9 would be usual (nine times in ten 5 to 13)."
     )
+    assert sentences.of_list(40, 1, 0.7, None, "fr") == (
+        "Sans publication : 1 des 40 comptes que l’on peut juger ; nombre habituel : environ 1."
+    )
 
 
 def test_without_history_there_is_no_figure() -> None:
