@@ -116,12 +116,13 @@ def _counted(persona: Persona, served: list[Served]) -> list[datetime]:
 def _blind_before(persona: Persona, served: list[Served], margin: timedelta) -> datetime | None:
     """By docs/truth.md, "When a page joins": "on a first look at a short page, at p: then nothing before is claimed".
 
-    What Mastodon lists is in a guaranteed order, and it says where its list ends; a feed does neither.
+    What Mastodon lists is in a guaranteed order, and it says where its list ends; a feed does neither. Where p lies is
+    read from the answer's Date, which knows whole seconds.
     """
     first = min((look for look in served if not look.counter), key=lambda look: look.at, default=None)
     if first is None or persona.format == "mastodon" or first.shown > FLOATING:
         return None
-    return first.at - margin
+    return first.at.replace(microsecond=0) - margin
 
 
 def _first_known(events: list[Event], served: list[Served]) -> dict[str, datetime]:

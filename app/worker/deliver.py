@@ -50,6 +50,7 @@ class Deliverer:
         self._running: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
         self._news = asyncio.Event()
+        self._heard = 0
         self._stopping = False
         self._unopened: set[int] = set()
 
@@ -61,7 +62,7 @@ class Deliverer:
 
     async def listen(self) -> NoReturn:
         """Start on news the moment it is committed, until cancelled."""
-        hearing = asyncio.create_task(listen(self._ctx.engine, CHANNEL, lambda _: self._news.set()))
+        hearing = asyncio.create_task(listen(self._ctx.engine, CHANNEL, self._hear))
         try:
             while True:
                 await self._news.wait()
@@ -70,6 +71,10 @@ class Deliverer:
                     await self.tick()
         finally:
             hearing.cancel()
+
+    def _hear(self, _: str | None) -> None:
+        self._heard += 1
+        self._news.set()
 
     async def drain(self) -> None:
         """Wait until everything that was started is written down."""
@@ -102,10 +107,19 @@ class Deliverer:
         try:
             if turn is not None:
                 settling = await self._take_turn(turn, None)
-            while (turn := await self._ledger.settle(settling)) is not None:
+            while (turn := await self._settle(settling)) is not None:
                 settling = await self._take_turn(turn, settling.rest_until)
         except Exception:
             log.exception("a lane broke: its deliveries are sent again when its lease ends", webhook=lane.webhook_id)
+
+    async def _settle(self, settling: Settling) -> Turn | None:
+        """The next turn, or None. What was heard of meanwhile may have come after the look for more and before the lane
+        was free for anybody: then all is looked through once more."""
+        heard = self._heard
+        turn = await self._ledger.settle(settling)
+        if turn is None and heard != self._heard:
+            self._news.set()
+        return turn
 
     async def _take_turn(self, turn: Turn, free_at: datetime | None) -> Settling:
         """Send what is due, for about ``TURN``, nothing before ``free_at``."""

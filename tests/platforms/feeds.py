@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 from app.domain.models import Failure, SeenPost
 from app.platforms.base import Response
@@ -12,12 +13,14 @@ from app.platforms.feed.items import posts_of
 from app.platforms.feed.reading import read_document
 
 URL = "https://example.org/feed"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ITEM = "<item><guid>http://example.org/1</guid><pubDate>Sun, 06 Jul 2025 12:00:00 GMT</pubDate></item>"
 RSS = '<rss version="2.0" xmlns:dc="http://purl.org/dc/elements/1.1/"><channel><link>https://example.org</link>{}</channel></rss>'
 
 
 def read(body: bytes | str, content_type: str = "") -> Document | Failure:
     raw = body.encode() if isinstance(body, str) else body
-    return read_document(Response(URL, 200, {"content-type": content_type}, raw, datetime(2026, 1, 1, tzinfo=UTC)))
+    return read_document(Response(URL, 200, {"content-type": content_type}, raw, NOW))
 
 
 def posts(body: bytes | str, content_type: str = "") -> tuple[SeenPost, ...]:
@@ -55,3 +58,8 @@ def documents() -> dict[str, bytes]:
         "mended": RSS.format(items + "& é").encode("cp1252"),
         "json": json.dumps(feed).encode(),
     }
+
+
+def answer(body: str | bytes = "", status: int = 200, url: str = URL, **headers: Any) -> Response:
+    raw = body.encode() if isinstance(body, str) else body
+    return Response(url, status, {name.replace("_", "-"): value for name, value in headers.items()}, raw, NOW)
